@@ -1,0 +1,36 @@
+"""The Typer application: one module a verb, one handler for errors."""
+
+import os
+import sys
+from importlib import import_module
+
+import typer
+
+from farm.errors import Exit, FarmError
+
+app = typer.Typer(
+    name="farm",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Rebuild the features of astronomical objects from their light curves, on a farm of workers.",
+)
+
+VERBS = ("lab", "seed", "busy", "workers", "rebuild", "load", "export")
+"""Each names a module of farm.cli, whose ``register(app)`` adds the verb."""
+
+for verb in VERBS:
+    import_module(f"farm.cli.{verb}").register(app)
+
+
+def run() -> None:
+    """Run the CLI. One sentence for an error that a user can act on; a traceback only with FARM_DEBUG=1."""
+    try:
+        app()
+    except FarmError as error:
+        if os.environ.get("FARM_DEBUG"):
+            raise
+        sys.stderr.write(f"farm: {error}\n")
+        sys.exit(error.exit)
+    except KeyboardInterrupt:
+        sys.stderr.write("farm: interrupted\n")
+        sys.exit(Exit.INTERRUPTED)
