@@ -1,11 +1,13 @@
-"""The Typer application: one module a verb, one handler for errors."""
+"""The Typer application: a verb is a module of farm.cli whose ``register(app)`` adds it; one handler for errors."""
 
 import os
 import sys
 from importlib import import_module
+from pkgutil import iter_modules
 
 import typer
 
+import farm.cli
 from farm.errors import Exit, FarmError
 
 app = typer.Typer(
@@ -15,11 +17,9 @@ app = typer.Typer(
     help="Rebuild the features of astronomical objects from their light curves, on a farm of workers.",
 )
 
-VERBS = ("lab", "seed", "busy", "workers", "rebuild", "load", "export")
-"""Each names a module of farm.cli, whose ``register(app)`` adds the verb."""
-
-for verb in VERBS:
-    import_module(f"farm.cli.{verb}").register(app)
+for module in iter_modules(farm.cli.__path__):
+    if module.name != "app":
+        import_module(f"farm.cli.{module.name}").register(app)
 
 
 def run() -> None:
