@@ -1,0 +1,91 @@
+"""Which tests can run here, and the one lab that all of them share.
+
+A test that cannot run on this machine is left out by name, never skipped in silence; under CI that fails the run.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+REAL_DATA = ROOT.parent / "shared" / "data"
+KEEP_LAB = bool(os.environ.get("FARM_KEEP_LAB"))
+UNDER_CI = os.environ.get("CI", "").lower() not in ("", "0", "false")
+
+
+@dataclass
+class LeftOut:
+    """Tests that this machine cannot run, by reason."""
+
+    by_reason: dict[str, list[str]] = field(default_factory=dict)
+
+
+LEFT_OUT = pytest.StashKey[LeftOut]()
+
+
+def reasons(lab_wanted: bool) -> dict[str, str]:
+    """Marker name to why its tests cannot run here."""
+    found = {}
+    if not (REAL_DATA / "ztf").is_dir():
+        found["realdata"] = "the real light curves (../shared/data) are not here"
+    if lab_wanted:
+        from farm import lab
+
+        if problems := lab.preflight():
+            found["lab"] = found["faults"] = "no lab can be made here: " + "; ".join(problems)
+    return found
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[LEFT_OUT] = LeftOut()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what cannot run here; tests without a lab first, the lab's after them."""
+    needs_lab = [item for item in items if item.get_closest_marker("lab") or item.get_closest_marker("faults")]
+    why = reasons(bool(needs_lab))
+    kept = []
+    for item in items:
+        reason = next((why[mark.name] for mark in item.iter_markers() if mark.name in why), None)
+        if reason is None:
+            kept.append(item)
+        else:
+            config.stash[LEFT_OUT].by_reason.setdefault(reason, []).append(item.nodeid)
+    kept.sort(key=lambda item: item in needs_lab)
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = kept
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for reason, names in config.stash[LEFT_OUT].by_reason.items():
+        terminalreporter.section(f"left out: {len(names)} tests", sep="-")
+        terminalreporter.line(reason)
+        for name in names:
+            terminalreporter.line(f"  {name}")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    if UNDER_CI and session.config.stash[LEFT_OUT].by_reason and exitstatus in (0, pytest.ExitCode.NO_TESTS_COLLECTED):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[None]:
+    """The lab's hosts, up and bare: made for this session, and taken down at its end.
+
+    FARM_KEEP_LAB=1 takes the lab as it stands and leaves it up: for working on one test.
+    """
+    from farm import lab
+
+    if KEEP_LAB:
+        lab.up()
+        yield
+        return
+    lab.down()
+    lab.up(holder=os.getpid())
+    yield
+    lab.down()
