@@ -13,7 +13,6 @@ from pathlib import Path
 from farm.errors import FarmError, SetupError
 
 PACKAGES = Path(__file__).parent.parent / "requirements" / "debian.txt"
-LOG = "apt-get's own words stand above"
 
 
 def packages(text: str) -> list[str]:
@@ -62,7 +61,7 @@ def install(names: list[str]) -> None:
         )  # fmt: skip
         if done.returncode:
             raise SetupError(
-                f"apt-get {arguments[0]} failed, {LOG}; is a Debian mirror reachable from here? By hand: {line}"
+                f"apt-get {arguments[0]} failed, its own words stand above; is a Debian mirror reachable? By hand: {line}"
             )
 
 
