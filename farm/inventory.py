@@ -1,0 +1,267 @@
+"""The hosts of an environment, read through ``ansible-inventory --list``: one source for Ansible and for farm.
+
+``--list`` neither renders templates nor decrypts vault values, so what farm reads must be literal; where it is not,
+the error names the variable and the host.
+"""
+
+import hashlib
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from farm.errors import InventoryError, LabError
+from farm.home import Home
+
+_TEMPLATE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
+_ENV_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+
+@dataclass(frozen=True)
+class Jump:
+    """One ProxyJump hop."""
+
+    host: str
+    user: str
+    port: int
+
+
+@dataclass(frozen=True)
+class Host:
+    """How farm reaches a host: as ``user`` with ``key``, or not over SSH at all where ``local``."""
+
+    name: str
+    address: str
+    port: int
+    user: str
+    key: Path
+    slots: int | None
+    """``farm_slots``; None: one slot a core."""
+    local: bool
+    jump: Jump | None
+
+    @property
+    def where(self) -> str:
+        """The host as an error names it."""
+        return f"{self.name} ({self.address}:{self.port})"
+
+
+@dataclass(frozen=True)
+class Inventory:
+    env: str
+    path: Path
+    digest: str
+    """SHA-256 of all groups, hosts and variables, as hex."""
+    window: int | Literal["all"]
+    """Days of an object's light curve to use, counted back from its last detection."""
+    zeros: Literal["zero", "null"]
+    load_mode: Literal["upsert", "update"]
+    shared_dir: Path | None
+    """A folder that workers, head and loader share."""
+    _data: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def home(self) -> Home:
+        return Home(self.env)
+
+    def group(self, name: str) -> tuple[Host, ...]:
+        """The hosts of a group and of its children, in the inventory's order.
+
+        Raises InventoryError where the group has no host, or where a variable that farm reads is not a literal.
+        """
+        names = list(dict.fromkeys(self._members(name)))
+        if not names:
+            raise InventoryError(
+                f"inventory {self.env} ({self.path}) has no host in group {name}: put at least one there"
+            )
+        hosts = tuple(self._host(each) for each in names)
+        if name == "workers" and (local := [host.name for host in hosts if host.local]):
+            raise InventoryError(
+                f"ansible_connection local is not for workers, and {', '.join(local)} has it in inventory {self.env}:"
+                " workers are reached over SSH; remove it"
+            )
+        return hosts
+
+    def has(self, name: str) -> bool:
+        """Whether the group has a host."""
+        return next(self._members(name), None) is not None
+
+    def _members(self, name: str) -> Iterator[str]:
+        group = self._data.get(name, {})
+        yield from group.get("hosts", ())
+        for child in group.get("children", ()):
+            yield from self._members(child)
+
+    def _host(self, name: str) -> Host:
+        read = _Reader(self.env, name, self._data["_meta"]["hostvars"].get(name, {}))
+        user = read.text("farm_user", "farm")
+        return Host(
+            name=name,
+            address=read.text("ansible_host", name),
+            port=read.number("ansible_port", 22),
+            user=user,
+            key=Path(read.text("farm_key", str(self.home.key))).expanduser(),
+            slots=read.number("farm_slots", 0) or None,
+            local=read.text("ansible_connection", "ssh") in ("local", "ansible.builtin.local"),
+            jump=_jump(read, user),
+        )
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Literals of one host."""
+
+    env: str
+    host: str
+    variables: Mapping[str, Any]
+
+    def value(self, name: str, default: Any) -> Any:
+        value = self.variables.get(name)
+        if isinstance(value, Mapping) and "__ansible_vault" in value:
+            raise InventoryError(f"{self._of(name)} is a vault value, which farm never opens: {self._literal(name)}")
+        if name != "ansible_ssh_common_args" and isinstance(value, str) and _TEMPLATE.search(value):
+            raise InventoryError(f"{self._of(name)} is a template ({value}): {self._literal(name)}")
+        return default if value in (None, "") else value
+
+    def text(self, name: str, default: str) -> str:
+        value = self.value(name, default)
+        if not isinstance(value, str):
+            raise InventoryError(f"{self._of(name)} is {value!r}: write one string there")
+        return value
+
+    def number(self, name: str, default: int) -> int:
+        value = self.value(name, default)
+        if isinstance(value, bool) or not re.fullmatch(r"\d+", str(value)):
+            raise InventoryError(f"{self._of(name)} is {value!r}: write a whole number there")
+        return int(value)
+
+    def choice(self, name: str, choices: tuple[str, ...]) -> Any:
+        value = self.text(name, choices[0])
+        if value not in choices:
+            raise InventoryError(f"{self._of(name)} is {value!r}: write {' or '.join(choices)} there")
+        return value
+
+    def _of(self, name: str) -> str:
+        return f"{name} of {self.host} in inventory {self.env}"
+
+    def _literal(self, name: str) -> str:
+        return f"write the literal value, since farm reads {name} itself"
+
+
+def _jump(read: _Reader, user: str) -> Jump | None:
+    """The hop in ``ansible_ssh_common_args``; templates elsewhere in it are Ansible's own business."""
+    arguments = _TEMPLATE.sub("{{}}", str(read.value("ansible_ssh_common_args", "")))
+    match = re.search(r"(?:-J\s*|-o\s*ProxyJump[=\s]\s*)(\S+)", " ".join(shlex.split(arguments)))
+    if match is None:
+        return None
+    hop = match[1]
+    if "{{}}" in hop:
+        raise InventoryError(
+            f"the ProxyJump in ansible_ssh_common_args of {read.host} in inventory {read.env} is a template:"
+            " write it literally, since farm reads it itself"
+        )
+    parts = re.fullmatch(r"(?:([^@,]+)@)?(\[[^\]]+\]|[^:,@]+)(?::(\d+))?", hop)
+    if parts is None:
+        raise InventoryError(
+            f"the ProxyJump of {read.host} in inventory {read.env} is {hop!r}: write one hop, [user@]host[:port]"
+        )
+    return Jump(host=parts[2].strip("[]"), user=parts[1] or user, port=int(parts[3] or 22))
+
+
+def load(name: str) -> Inventory:
+    """Read the inventory ``inventory/<name>`` of the project, or the one at a path.
+
+    The project is the nearest folder upwards with an ansible.cfg, and else the one that this package stands in.
+    Raises InventoryError for an inventory that is unknown, empty or unreadable, LabError where it is the lab's and the
+    lab's bridge is not there.
+    """
+    path = _find(name)
+    env = path.name if path.is_dir() else path.stem
+    if not _ENV_NAME.fullmatch(env):
+        raise InventoryError(f"{path} cannot name an environment: use letters, digits, dots, dashes and underscores")
+    data = _list(path)
+    hosts = data["_meta"]["hostvars"]
+    if not any(group.get("hosts") for key, group in data.items() if key != "_meta"):
+        raise InventoryError(f"inventory {env} ({path}) is empty: name its hosts there")
+    common = _Reader(env, "every host", _common(env, hosts))
+    _refuse_dead_lab(env, common.text("farm_lab_bridge", ""))
+    shared = common.text("farm_shared_dir", "")
+    return Inventory(
+        env=env,
+        path=path,
+        digest=hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest(),
+        window="all" if common.value("farm_window", 30) == "all" else common.number("farm_window", 30),
+        zeros=common.choice("farm_zeros", ("zero", "null")),
+        load_mode=common.choice("farm_load_mode", ("upsert", "update")),
+        shared_dir=Path(shared) if shared else None,
+        _data=data,
+    )
+
+
+def _common(env: str, hosts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Variables that belong to the environment: every host that has one has the same."""
+    found: dict[str, Any] = {}
+    for host, variables in hosts.items():
+        for name in ("farm_window", "farm_zeros", "farm_load_mode", "farm_shared_dir", "farm_lab_bridge"):
+            if name in variables and found.setdefault(name, variables[name]) != variables[name]:
+                raise InventoryError(
+                    f"{name} of {host} in inventory {env} differs from another host's:"
+                    " it belongs to the environment, so set it once, in group_vars/all"
+                )
+    return found
+
+
+def _refuse_dead_lab(env: str, bridge: str) -> None:
+    if bridge and not Path("/sys/class/net", bridge).exists():
+        raise LabError(f"the lab of inventory {env} is not up (no interface {bridge}): farm lab up")
+
+
+def _find(name: str) -> Path:
+    if "/" in name or name.startswith("."):
+        path = Path(name).expanduser().absolute()
+        if not path.exists():
+            raise InventoryError(f"there is no inventory at {path}")
+        return path
+    root = _project() / "inventory"
+    if name and (path := root / name).exists():
+        return path
+    known = ", ".join(sorted(each.name for each in root.glob("*/"))) or "none"
+    raise InventoryError(f"there is no inventory {name!r} in {root}; it has: {known}")
+
+
+def _project() -> Path:
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "ansible.cfg").is_file() and (folder / "inventory").is_dir():
+            return folder
+    return Path(__file__).resolve().parents[1]
+
+
+def _list(path: Path) -> dict[str, Any]:
+    program = Path(sys.executable).with_name("ansible-inventory")
+    if not program.exists():
+        raise InventoryError(f"{program} is not there: install lightcurve-farm[head]")
+    done = subprocess.run(
+        [program, "-i", path, "--list"],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        stdin=subprocess.DEVNULL,
+        env=os.environ
+        | {"ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "true", "ANSIBLE_NOCOLOR": "1", "LC_ALL": "C.UTF-8"},
+        check=False,
+    )
+    if done.returncode != 0:
+        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+        if path.is_dir() and not any(each.is_file() for each in path.iterdir()):
+            raise InventoryError(f"the inventory {path} is empty: name its hosts there")
+        reasons = [line for line in lines if line.startswith(("YAML", "Origin", "[ERROR]"))] or lines[-1:]
+        raise InventoryError(f"the inventory {path} cannot be read: {' '.join(dict.fromkeys(reasons))}")
+    data: dict[str, Any] = json.loads(done.stdout)
+    return data

@@ -1,0 +1,116 @@
+"""Parts of a run: a CSV of feature rows and the manifest that describes it, checked on the head and on the loader."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from farm.errors import PartsError
+
+FORMAT = 1
+FIRST_TOKEN, LAST_TOKEN = -(2**63), 2**63 - 1
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a part says about itself: ``<task>.<attempt>.json``."""
+
+    format: int
+    run: str
+    task: str
+    attempt: int
+    environment: str
+    range: tuple[int, int] | None
+    """Token range LO < token <= HI; None where objects were named."""
+    window: int | Literal["all"]
+    rows: int
+    """Light-curve rows that were read."""
+    objects: int
+    """Lines of the CSV without its header."""
+    unread: tuple[str, ...]
+    """objectIds whose light curve could not be read."""
+    sha256: str
+    release: str
+    schema: str
+    read_at: str
+    consistency: str
+
+
+@dataclass(frozen=True)
+class Part:
+    csv: Path
+    manifest: Manifest
+    size: int
+    """Bytes of the CSV."""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a part must agree with. None: whatever it says."""
+
+    run: str
+    environment: str
+    window: int | Literal["all"] | None = None
+    release: str | None = None
+    schema: str | None = None
+    task: str | None = None
+    attempt: int | None = None
+    range: tuple[int, int] | None = None
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Raises PartsError where the file is not a manifest of this format."""
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise PartsError(f"the manifest {path} cannot be read ({error}): fetch the part again") from None
+    if not isinstance(raw, dict) or raw.get("format") != FORMAT:
+        raise PartsError(f"{path} is not a manifest of format {FORMAT}: it was made by another version")
+    if missing := Manifest.__annotations__.keys() - raw.keys():
+        raise PartsError(f"the manifest {path} lacks {', '.join(sorted(missing))}: its task must run again")
+    known: dict[str, Any] = {name: raw[name] for name in Manifest.__annotations__}
+    known["range"] = None if known["range"] is None else tuple(known["range"])
+    known["unread"] = tuple(known["unread"])
+    return Manifest(**known)
+
+
+def check(manifest_path: Path, expected: Expected) -> Part:
+    """Check a part against its manifest and the manifest against its run; read the CSV once.
+
+    Raises PartsError that names the file and what differs.
+    """
+    manifest = read_manifest(manifest_path)
+    for name, value in asdict(expected).items():
+        if value is not None and (got := getattr(manifest, name)) != value:
+            raise PartsError(f"{manifest_path} has {name} {got}, where {value} is expected: it is not of this run")
+    csv = manifest_path.with_suffix(".csv")
+    digest, lines, size, last = hashlib.sha256(), 0, 0, b"\n"
+    try:
+        with csv.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                digest.update(chunk)
+                lines += chunk.count(b"\n")
+                size += len(chunk)
+                last = chunk[-1:]
+    except OSError as error:
+        raise PartsError(f"the part {csv} cannot be read ({error}): fetch it again") from None
+    if digest.hexdigest() != manifest.sha256:
+        raise PartsError(f"the part {csv} is damaged: its SHA-256 is not the manifest's; its task must run again")
+    if lines - 1 != manifest.objects or last != b"\n":
+        raise PartsError(f"the part {csv} has {lines - 1} rows, its manifest says {manifest.objects}")
+    return Part(csv, manifest, size)
+
+
+def cover_ring(ranges: Iterable[tuple[int, int]]) -> None:
+    """Raises PartsError unless the ranges (LO < token <= HI) cover the whole ring exactly once."""
+    at = FIRST_TOKEN
+    for low, high in sorted(ranges):
+        if low != at:
+            word = "are missing" if low > at else "stand in two parts"
+            raise PartsError(f"tokens {min(at, low)} to {max(at, low)} {word}: the run is not whole")
+        at = high
+    if at != LAST_TOKEN:
+        raise PartsError(f"tokens {at} to {LAST_TOKEN} are missing: the run is not whole")

@@ -1,0 +1,106 @@
+"""Runs on the head: their ids and their folders, ``~/.farm/<env>/runs/<run>/``."""
+
+import fcntl
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from farm.errors import LockedError, RunError
+from farm.home import Home
+
+_ID = re.compile(r"\d{8}T\d{6}Z-[a-z]+-[0-9a-f]{4}")
+
+
+@dataclass(frozen=True)
+class Run:
+    env: str
+    id: str
+
+    @property
+    def folder(self) -> Path:
+        return Home(self.env).runs / self.id
+
+    @property
+    def journal(self) -> Path:
+        return self.folder / "journal.sqlite"
+
+    @property
+    def parts(self) -> Path:
+        """Accepted parts: ``<task>.<attempt>.csv`` and ``.json``."""
+        return self.folder / "parts"
+
+    @property
+    def logs(self) -> Path:
+        """Logs of the attempts that failed: ``<task>.<attempt>.log``."""
+        return self.folder / "logs"
+
+    @property
+    def load(self) -> Path:
+        """What the load of this run leaves."""
+        return self.folder / "load"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the run against a second head. Raises LockedError where another one holds it."""
+        with (self.folder / "lock").open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise LockedError(
+                    f"run {self.id} is held by another farm process on this machine: wait for it, or end it first"
+                ) from None
+            yield
+
+
+def create(env: str, verb: str) -> Run:
+    """Make the private folder of a new run of ``verb`` (lower-case letters)."""
+    Home(env).make()
+    while True:
+        run = Run(env, f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{verb}-{secrets.token_hex(2)}")
+        try:
+            run.folder.mkdir(mode=0o700)
+        except FileExistsError:
+            continue
+        for folder in (run.parts, run.logs, run.load):
+            folder.mkdir(mode=0o700)
+        return run
+
+
+def every(env: str) -> list[Run]:
+    """The runs of an environment, oldest first."""
+    folder = Home(env).runs
+    names = sorted(each.name for each in folder.iterdir()) if folder.is_dir() else []
+    return [Run(env, name) for name in names if _ID.fullmatch(name)]
+
+
+def find(env: str, text: str) -> Run:
+    """The run that ``text`` means: its id, a unique prefix of it, or ``last``.
+
+    Raises RunError where no run, or more than one, or one of another environment is meant.
+    """
+    runs = every(env)
+    if text == "last":
+        if not runs:
+            raise RunError(f"environment {env} has no run yet: farm rebuild --inventory {env}")
+        return runs[-1]
+    found = [run for run in runs if text and run.id.startswith(text)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise RunError(f"{text} means {len(found)} runs of environment {env}: {', '.join(run.id for run in found)}")
+    if elsewhere := [run for other in _others(env) for run in every(other) if text and run.id.startswith(text)]:
+        run = elsewhere[0]
+        raise RunError(f"run {run.id} belongs to environment {run.env}, not to {env}: --inventory {run.env}")
+    known = ", ".join(run.id for run in runs[-3:]) or "none"
+    raise RunError(f"environment {env} has no run {text}; its latest: {known}")
+
+
+def _others(env: str) -> Iterator[str]:
+    base = Home(env).root.parent
+    for folder in sorted(base.iterdir()) if base.is_dir() else ():
+        if folder.is_dir() and folder.name != env:
+            yield folder.name
