@@ -1,0 +1,124 @@
+"""From many light curves to as many rows of features; one light curve is a batch of one.
+
+    survey = features.survey("ztf")
+    curves = LightCurves.from_ordered(objectid_of_each_row, {"jd": ..., "magpsf": ..., ...})   # survey.inputs
+    rows = compute(survey, curves, window=30)
+    features.text.write_rows(rows, file)
+
+Small batches pay numpy's cost a call: some thousands of objects at once are the best, tens of thousands no better.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.curves import Bools, LightCurves
+from features.declare import Family, Feature, Survey
+
+_Column = tuple[NDArray[Any], Bools]
+
+__all__ = ["Failure", "LightCurves", "Rows", "compute", "single"]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A family of features that could not be computed for one object: all of them are missing there."""
+
+    object_id: str
+    family: str
+    error: str
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Rows of features, one an object, in the order of the light curves."""
+
+    survey: Survey
+    object_id: NDArray[np.object_]
+    values: Mapping[str, NDArray[Any]]
+    """Feature name to n values, in the order of the table: float64 for SQL double and float, int64, or objects (str).
+    What stands where a value is missing has no meaning."""
+    missing: Mapping[str, Bools]
+    """Feature name to the objects where it is missing (NULL)."""
+    failures: tuple[Failure, ...] = ()
+    """What should have been computed and could not be; empty unless a feature's function raises."""
+
+    def __len__(self) -> int:
+        return len(self.object_id)
+
+    def dicts(self) -> Iterator[dict[str, Any]]:
+        """Each row as a dict of Python values, None where missing, the key first."""
+        columns = [self.object_id.tolist()]
+        for name, values in self.values.items():
+            column = values.astype(object)
+            column[self.missing[name]] = None
+            columns.append(column.tolist())
+        names = (self.survey.key.name, *self.values)
+        for row in zip(*columns, strict=True):
+            yield dict(zip(names, row, strict=True))
+
+
+def compute(survey: Survey, curves: LightCurves, window: float | None) -> Rows:
+    """Every feature of ``survey`` for every object of ``curves``.
+
+    ``window`` in days keeps the detections with max(jd) - jd < window, an object at a time; None keeps all. A full row
+    comes out for each object, also for one without detections. A feature function that raises costs its own features
+    of the object that it raised for, and nothing else (see ``Rows.failures``).
+    """
+    curves = curves.within(window)
+    failures: list[Failure] = []
+    found: dict[str, _Column] = {}
+    with np.errstate(all="ignore"):
+        for each in survey.families:
+            names = (feature.name for feature in each.features)
+            found |= zip(names, _columns(each, curves, failures), strict=True)
+    return Rows(
+        survey,
+        curves.object_id,
+        {feature.name: found[feature.name][0] for feature in survey.features},
+        {feature.name: found[feature.name][1] for feature in survey.features},
+        tuple(failures),
+    )
+
+
+def single(survey: Survey, object_id: str, detections: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The features of one object whose detections are dicts, as a dict: a batch of one."""
+    curves = LightCurves.from_dicts(object_id, detections, survey.inputs)
+    return next(compute(survey, curves, None).dicts())
+
+
+def _columns(each: Family, curves: LightCurves, failures: list[Failure]) -> list[_Column]:
+    """The family's columns. Where its function raises, halves are tried, down to the object that is at fault."""
+    size = len(curves)
+    try:
+        arrays = each.function(curves)
+        return [_column(feature, array, size) for feature, array in zip(each.features, arrays, strict=True)]
+    except Exception as error:
+        if size <= 1:
+            failures.extend(Failure(str(name), each.name, repr(error)) for name in curves.object_id)
+            return [(np.zeros(size, feature.dtype), np.ones(size, bool)) for feature in each.features]
+    halves = [
+        _columns(each, curves.take(part), failures) for part in (slice(0, size // 2), slice(size // 2, size))
+    ]
+    return [
+        (np.concatenate((first[0], second[0])), np.concatenate((first[1], second[1])))
+        for first, second in zip(*halves, strict=True)
+    ]
+
+
+def _column(feature: Feature, array: NDArray[Any], size: int) -> _Column:
+    """Values of the feature's type, and where they are missing."""
+    if array.shape != (size,):
+        raise ValueError(f"{feature.name}: an array of shape {array.shape} for {size} objects")
+    missing = np.ma.getmaskarray(array)
+    values = np.ma.getdata(array)
+    if values.dtype == object:
+        missing = missing | (values == np.array(None))
+    elif values.dtype.kind == "f":
+        missing = missing | ~np.isfinite(values)
+    if values.dtype != feature.dtype:
+        values = np.where(missing, 0, values).astype(feature.dtype)
+    return values, missing

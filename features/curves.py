@@ -1,0 +1,243 @@
+"""Many light curves at once: columns of arrays, and the boundaries of the objects in them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Segments:
+    """Consecutive runs of rows, one an object: rows start[i] to start[i + 1] - 1. A run may be empty."""
+
+    start: Ints
+    """n + 1 offsets, the first 0, the last the number of rows."""
+
+    @cached_property
+    def count(self) -> Ints:
+        """Rows of each object."""
+        return np.diff(self.start)
+
+    @cached_property
+    def filled(self) -> Bools:
+        """Objects with a row."""
+        return self.count > 0
+
+    def __len__(self) -> int:
+        return len(self.start) - 1
+
+    def reduce(self, ufunc: np.ufunc, values: NDArray[Any]) -> Floats:
+        """``ufunc`` over the rows of each object, as float64; NaN for an object without rows."""
+        if self.filled.all():
+            return ufunc.reduceat(values, self.start[:-1], dtype=np.float64) if len(self) else np.empty(0)
+        result = np.full(len(self), np.nan)
+        if self.filled.any():
+            result[self.filled] = ufunc.reduceat(values, self.start[:-1][self.filled], dtype=np.float64)
+        return result
+
+    def number(self, rows: Bools) -> Ints:
+        """How many of each object's rows are true."""
+        return np.diff(np.searchsorted(np.flatnonzero(rows), self.start))
+
+    def mean(self, values: Floats) -> Floats:
+        """Arithmetic mean of each object's rows; NaN for an object without rows."""
+        return self.reduce(np.add, values) / self.count
+
+    def spread(self, per_object: NDArray[Any]) -> NDArray[Any]:
+        """A value an object, repeated for each of its rows."""
+        return np.repeat(per_object, self.count)
+
+    def from_end(self, values: Floats, back: int) -> Floats:
+        """Each object's last value (``back`` 1), its last but one (2), ...; NaN where there are fewer rows."""
+        result = np.full(len(self), np.nan)
+        enough = self.count >= back
+        result[enough] = values[self.start[1:][enough] - back]
+        return result
+
+    def subset(self, rows: Ints) -> "Segments":
+        """The segments of the same objects in the given rows alone (ascending row numbers)."""
+        return Segments(np.searchsorted(rows, self.start))
+
+
+def present(segments: Segments, values: Floats) -> tuple[Segments, Floats]:
+    """The rows that have a value (are not NaN), and their segments."""
+    missing = np.isnan(values)
+    if not missing.any():
+        return segments, values
+    rows = np.flatnonzero(~missing)
+    return segments.subset(rows), values[rows]
+
+
+def floats(column: NDArray[Any]) -> Floats:
+    """A numeric column, plain, masked or of objects, as float64 with NaN where it is masked, None or NaN."""
+    values = np.ma.getdata(column).astype(np.float64)
+    mask = np.ma.getmask(column)
+    if mask is not np.ma.nomask:
+        values[mask] = np.nan
+    return values
+
+
+def texts(column: NDArray[Any]) -> NDArray[np.object_]:
+    """A text column, plain or masked, as an object array of str with None where it is masked."""
+    values: NDArray[np.object_] = np.ma.getdata(column).astype(object, copy=False)
+    mask = np.ma.getmask(column)
+    if mask is not np.ma.nomask and mask.any():
+        values = values.copy()
+        values[mask] = None
+    return values
+
+
+@dataclass(frozen=True, eq=False)
+class LightCurves:
+    """Detections of n objects: every row has a candid, and an object's rows are consecutive and in order (jd, candid).
+
+    Made by ``from_ordered`` (rows as Cassandra returns them: no sort, no copy), ``from_rows`` (rows in any order) or
+    ``from_dicts`` (one object, as a pipeline has it). Nothing here changes an array that was given.
+    """
+
+    object_id: NDArray[np.object_]
+    """n objectIds (str)."""
+    start: Ints
+    """n + 1 row offsets: object i has the rows start[i] to start[i + 1] - 1."""
+    columns: Mapping[str, NDArray[Any]]
+    """Column name to an array over all rows: numeric of any width, or objects (str); missing values are masked
+    (``numpy.ma``), NaN, or None in an array of objects."""
+    lacking: Mapping[str, Bools] = field(default_factory=dict)
+    """Column name to the rows that lack the key, where rows are dicts: absent is not null."""
+    _derived: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
+
+    @classmethod
+    def from_ordered(cls, object_id: NDArray[np.object_], columns: Mapping[str, NDArray[Any]]) -> "LightCurves":
+        """Rows in the order of table ``candidates``: consecutive rows of one objectId are one object, in (jd, candid).
+
+        ``object_id`` is the objectId of each row (str; an array of objects, plain or masked).
+        """
+        ids = np.ma.getdata(object_id)
+        first = np.flatnonzero(np.concatenate(([True], ids[1:] != ids[:-1]))) if len(ids) else np.empty(0, np.int64)
+        return cls(ids[first], np.append(first, len(ids)), columns)
+
+    @classmethod
+    def from_rows(cls, object_id: NDArray[np.object_], columns: Mapping[str, NDArray[Any]]) -> "LightCurves":
+        """Rows in any order; ``jd`` and ``candid`` must be among the columns.
+
+        Rows without a candid or a jd are no detections and are dropped. Objects come out in ascending order.
+        """
+        jd, candid = floats(columns["jd"]), columns["candid"]
+        rows = np.flatnonzero(~(np.isnan(jd) | np.isnan(floats(candid))))
+        ids = np.ma.getdata(object_id)[rows]
+        names, number = np.unique(ids.astype(str), return_inverse=True)
+        rows = rows[np.lexsort((np.ma.getdata(candid)[rows].astype(np.int64), jd[rows], number))]
+        counts = np.bincount(number, minlength=len(names))
+        return cls(
+            names.astype(object),
+            np.concatenate(([0], np.cumsum(counts))),
+            {name: column[rows] for name, column in columns.items()},
+        )
+
+    @classmethod
+    def from_dicts(cls, object_id: str, rows: Sequence[Mapping[str, Any]], inputs: Sequence[str]) -> "LightCurves":
+        """One object, its rows in any order, as dicts with the names of the alert packet; only ``inputs`` are read.
+
+        Rows without a candid or a jd are no detections and are ignored. The rows given are not changed.
+        """
+        kept = [row for row in rows if _is_number(row.get("candid")) and _is_number(row.get("jd"))]
+        kept.sort(key=lambda row: (row["jd"], row["candid"]))
+        columns = {}
+        lacking = {}
+        for name in inputs:
+            column = np.empty(len(kept), object)
+            column[:] = [row.get(name) for row in kept]
+            columns[name] = column
+            absent = np.array([name not in row for row in kept], bool)
+            if absent.any():
+                lacking[name] = absent
+        ids = np.array([object_id], object)
+        return cls(ids, np.array([0, len(kept)]), columns, lacking)
+
+    def __len__(self) -> int:
+        return len(self.object_id)
+
+    @property
+    def rows(self) -> int:
+        """Detections of all objects."""
+        return int(self.start[-1])
+
+    @cached_property
+    def segments(self) -> Segments:
+        return Segments(self.start)
+
+    def once(self, function: Callable[["LightCurves"], T]) -> T:
+        """``function`` of these light curves, computed when first asked for and then kept."""
+        if function not in self._derived:
+            self._derived[function] = function(self)
+        result: T = self._derived[function]
+        return result
+
+    def real(self, name: str) -> Floats:
+        """A numeric column, widened to float64, NaN where missing. Do not change it."""
+        if name not in self._derived:
+            self._derived[name] = floats(self.columns[name])
+        result: Floats = self._derived[name]
+        return result
+
+    def text(self, name: str) -> NDArray[np.object_]:
+        """A text column as str, None where missing."""
+        return texts(self.columns[name])
+
+    def latest(self, name: str) -> NDArray[Any]:
+        """The raw column at each object's last row that has the key; masked for an object without such a row."""
+        lacking = self.lacking.get(name)
+        segments = self.segments
+        if lacking is None:
+            row = self.start[1:] - 1
+        else:
+            rows = np.flatnonzero(~lacking)
+            segments = segments.subset(rows)
+            row = np.append(rows, 0)[segments.start[1:] - 1]
+        column = self.columns[name]
+        if segments.filled.all():
+            taken: NDArray[Any] = column[row]
+            return taken
+        values = np.ma.MaskedArray(np.empty(len(self), column.dtype), mask=True)
+        values[segments.filled] = column[row[segments.filled]]
+        return values
+
+    def take(self, objects: slice) -> "LightCurves":
+        """Some of the objects."""
+        first, last, _ = objects.indices(len(self))
+        rows = slice(int(self.start[first]), int(self.start[max(first, last)]))
+        return LightCurves(
+            self.object_id[objects],
+            self.start[first : max(first, last) + 1] - self.start[first],
+            {name: column[rows] for name, column in self.columns.items()},
+            {name: absent[rows] for name, absent in self.lacking.items()},
+        )
+
+    def within(self, window: float | None) -> "LightCurves":
+        """The detections less than ``window`` days before their object's latest one; None is all of them."""
+        if window is None:
+            return self
+        jd = self.real("jd")
+        kept = self.segments.spread(self.segments.reduce(np.fmax, jd)) - jd < window
+        if kept.all():
+            return self
+        rows = np.flatnonzero(kept)
+        return LightCurves(
+            self.object_id,
+            self.segments.subset(rows).start,
+            {name: column[rows] for name, column in self.columns.items()},
+            {name: absent[rows] for name, absent in self.lacking.items()},
+        )
+
+
+def _is_number(value: Any) -> bool:
+    """Whether it is there, and not NaN."""
+    return value is not None and value == value

@@ -1,0 +1,7 @@
+"""Errors of the feature code that a user can act on. The exit codes are those of the whole toolkit."""
+
+
+class InputError(Exception):
+    """A file that the user named cannot be read or is not what it should be. ``exit`` is the program's exit code."""
+
+    exit = 17

@@ -1,0 +1,55 @@
+"""What the features share: the two bands, and which detections are positive. Each is computed once a batch."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from features.curves import Bools, Floats, Ints, LightCurves, Segments
+
+NEEDS = "jd fid magpsf"
+"""Columns that a band is made from."""
+
+
+@dataclass(frozen=True)
+class Band:
+    """The detections of one band, in order; g is filter 1, r is every other filter (the i band with it)."""
+
+    segments: Segments
+    rows: Ints
+    """Their row numbers among all detections."""
+    jd: Floats
+    mag: Floats
+    """magpsf, NaN where missing."""
+
+
+def _is_g(curves: LightCurves) -> Bools:
+    return curves.real("fid") == 1
+
+
+def _band(curves: LightCurves, chosen: Bools) -> Band:
+    rows = np.flatnonzero(chosen)
+    return Band(curves.segments.subset(rows), rows, curves.real("jd")[rows], curves.real("magpsf")[rows])
+
+
+def _g(curves: LightCurves) -> Band:
+    return _band(curves, curves.once(_is_g))
+
+
+def _r(curves: LightCurves) -> Band:
+    return _band(curves, ~curves.once(_is_g))
+
+
+def bands(curves: LightCurves) -> tuple[Band, Band]:
+    """The g band and the r band. Needs ``NEEDS``."""
+    return curves.once(_g), curves.once(_r)
+
+
+def _positive(curves: LightCurves) -> Bools:
+    sign = curves.text("isdiffpos")
+    chosen: Bools = ((sign == "t") | (sign == "1")).astype(bool)
+    return chosen
+
+
+def positive(curves: LightCurves) -> Bools:
+    """Which detections are brighter than the reference. Needs ``isdiffpos``."""
+    return curves.once(_positive)
