@@ -1,0 +1,329 @@
+"""``farm-agent``: the head's hands on a worker. One for each connection; it starts tasks, follows them, and ends them.
+
+It holds a lease that the head beats: without a beat for the lease's seconds, at the end of its input, or on SIGTERM
+it kills all that it started and ends. A run has one agent on a worker: a new one ends the old one first, and sweeps
+what dead agents left.
+"""
+
+import argparse
+import errno
+import fcntl
+import gc
+import json
+import os
+import select
+import selectors
+import shutil
+import signal
+import socket
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from farm.worker import processes
+from farm.worker.protocol import GRACE, LEASE, PROTOCOL, ROOT, Message, decode, encode
+from farm.worker.supervisor import Job, fork
+
+_TAIL = 2000
+_TAKE_OVER = GRACE + 8
+"""Seconds that the former agent of the run has to end its tasks and itself."""
+
+
+def clock() -> float:
+    """Seconds that pass while the host is suspended too."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+@dataclass
+class _Running:
+    job: Job
+    reason: str | None = None
+    """Why the head wanted it killed."""
+    reported: bool = False
+    forget: bool = False
+
+
+class Agent:
+    def __init__(self, run: str, env: str, root: Path, shared: Path | None, lease: float) -> None:
+        self.root = root / "runs" / run
+        self.out = shared / "runs" / run if shared else None
+        self.lease = lease
+        self.supervisors: dict[int, _Running] = {}
+        self.attempts: dict[tuple[str, int], int] = {}
+        self.beaten = clock()
+        self.ending = False
+        self.incoming = self.reports = b""
+        self.outgoing = bytearray()
+        self.inbox, self.report = os.pipe()
+        self.woken, wake = os.pipe()
+        os.set_blocking(wake, False)
+        os.set_blocking(self.woken, False)
+        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGTERM, self._on_term)
+        self.environ = dict(os.environ) | {
+            "FARM_RUN": run,
+            "FARM_ENV": env,
+            "FARM_AGENT": processes.identity(os.getpid()) or "",
+            "PATH": f"{Path(sys.prefix, 'bin')}:{os.environ.get('PATH', os.defpath)}",
+        }
+
+    def _on_term(self, _number: int, _frame: FrameType | None) -> None:
+        self.ending = True
+
+    def serve(self) -> None:
+        """Work until the lease, the input or SIGTERM ends it; then leave no process behind."""
+        processes.adopt_orphans()
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.lock = _take_over(self.root / "agent.lock")
+        self.send(_hello(processes.sweep()))
+        for descriptor in (0, 1):
+            os.set_blocking(descriptor, False)
+        gc.freeze()
+        self.beaten = clock()
+        with selectors.PollSelector() as selector:
+            for descriptor in (0, self.inbox, self.woken):
+                selector.register(descriptor, selectors.EVENT_READ)
+            while not self.ending:
+                self._turn(selector)
+        self._end_all()
+
+    def _turn(self, selector: selectors.BaseSelector) -> None:
+        writing = 1 in selector.get_map()
+        if bool(self.outgoing) != writing:
+            if writing:
+                selector.unregister(1)
+            else:
+                selector.register(1, selectors.EVENT_WRITE)
+        ready = {key.fd for key, _ in selector.select(max(0.0, self.beaten + self.lease - clock()))}
+        # Before any input is read: beats that waited in the pipe of a frozen host are no beats.
+        if clock() - self.beaten >= self.lease:
+            self.ending = True
+            return
+        if 0 in ready:
+            self._hear()
+        if self.woken in ready:
+            os.read(self.woken, 4096)
+        if self.inbox in ready:
+            self._take_reports()
+        self._reap()
+        self._flush()
+
+    def _hear(self) -> None:
+        data = os.read(0, 1 << 16)
+        if not data:
+            self.ending = True
+            return
+        self.beaten = clock()
+        *lines, self.incoming = (self.incoming + data).split(b"\n")
+        for line in lines:
+            self._obey(decode(line))
+
+    def _obey(self, message: Message) -> None:
+        match message:
+            case {"t": "beat", "n": n}:
+                self.send({"t": "beat", "n": n, "load": os.getloadavg()[0], "progress": self._progress()})
+            case {"t": "run"}:
+                self._start(message)
+            case {"t": "kill", "task": task, "attempt": attempt, "reason": reason}:
+                if (pid := self.attempts.get((task, attempt))) is not None:
+                    self.supervisors[pid].reason = reason
+                    processes.kill(pid, signal.SIGTERM)
+            case {"t": "forget", "task": task, "attempt": attempt}:
+                if (pid := self.attempts.get((task, attempt))) is not None:
+                    self.supervisors[pid].forget = True
+                else:
+                    self._forget(task, attempt)
+            case {"t": "stop"}:
+                self.ending = True
+
+    def _start(self, message: Message) -> None:
+        task, attempt = message["task"], message["attempt"]
+        name = f"{task}.{attempt}"
+        work = self.root / name
+        job = Job(
+            task=task,
+            attempt=attempt,
+            mark=message["mark"],
+            command=message["command"],
+            timeout=message["timeout"],
+            work=work,
+            out=self.out / name if self.out else work / "out",
+        )
+        environ = self.environ | {
+            "FARM_TASK": task,
+            "FARM_ATTEMPT": str(attempt),
+            "FARM_OUT": str(job.out),
+            "FARM_PROGRESS": str(work / "progress.json"),
+        }
+        pid = fork(job, environ, self.report, (self.lock,))
+        self.supervisors[pid] = _Running(job)
+        self.attempts[task, attempt] = pid
+
+    def _forget(self, task: str, attempt: int) -> None:
+        for folder in (self.root, self.out):
+            if folder:
+                shutil.rmtree(folder / f"{task}.{attempt}", ignore_errors=True)
+
+    def _progress(self) -> dict[str, Any]:
+        found = {}
+        for running in self.supervisors.values():
+            try:
+                found[running.job.task] = json.loads((running.job.work / "progress.json").read_bytes())
+            except (OSError, ValueError):
+                continue
+        return found
+
+    def _take_reports(self) -> None:
+        *lines, self.reports = (self.reports + os.read(self.inbox, 1 << 16)).split(b"\n")
+        for line in lines:
+            receipt = decode(line)
+            running = self.supervisors[self.attempts[receipt["task"], receipt["attempt"]]]
+            running.reported = True
+            self._report(receipt, running)
+
+    def _report(self, receipt: Message, running: _Running) -> None:
+        if receipt["reason"] == "killed":
+            receipt["reason"] = running.reason or "killed"
+        if receipt["code"] != 0:
+            receipt["tail"] = _tail(running.job.work / "log")
+        self.send(receipt)
+
+    def _reap(self) -> None:
+        ended = processes.reap()
+        if any(pid in self.supervisors for pid, _ in ended):
+            self._drain_reports()
+        for pid, status in ended:
+            if (running := self.supervisors.pop(pid, None)) is None:
+                continue
+            if not running.reported:
+                self._end_strays()
+                self._report(_orphaned(running.job, status), running)
+            del self.attempts[running.job.task, running.job.attempt]
+            if running.forget:
+                self._forget(running.job.task, running.job.attempt)
+
+    def _drain_reports(self) -> None:
+        """Take what supervisors wrote before they ended."""
+        while select.select([self.inbox], [], [], 0)[0]:
+            self._take_reports()
+
+    def _end_strays(self) -> None:
+        """Kill what a supervisor left that was killed itself: children of the agent that supervise nothing."""
+        while strays := [pid for pid in processes.children(os.getpid()) if pid not in self.supervisors]:
+            for stray in strays:
+                for pid in (stray, *processes.descendants(stray)):
+                    processes.kill(pid, signal.SIGKILL)
+                try:
+                    os.waitpid(stray, 0)
+                except ChildProcessError:
+                    continue
+
+    def _end_all(self) -> None:
+        """SIGTERM to every supervisor, which ends its task; after that, SIGKILL to whatever is left."""
+        for pid in self.supervisors:
+            processes.kill(pid, signal.SIGTERM)
+        deadline = time.monotonic() + GRACE + 1
+        while processes.has_children() and time.monotonic() < deadline:
+            processes.reap()
+            time.sleep(0.01)
+        processes.end_descendants(0)
+
+    def send(self, message: Message) -> None:
+        self.outgoing += encode(message)
+
+    def _flush(self) -> None:
+        try:
+            while self.outgoing:
+                del self.outgoing[: os.write(1, self.outgoing)]
+        except BlockingIOError:
+            return
+        except OSError as error:
+            if error.errno not in (errno.EPIPE, errno.ECONNRESET):
+                raise
+            self.ending = True
+
+
+def _hello(swept: list[str]) -> Message:
+    memory = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+    try:
+        release = json.loads(Path(sys.prefix, "RELEASE.json").read_text())["digest"]
+    except (OSError, ValueError, KeyError):
+        release = None
+    return {
+        "t": "hello",
+        "protocol": PROTOCOL,
+        "release": release,
+        "host": socket.gethostname(),
+        "cores": os.cpu_count(),
+        "load": os.getloadavg()[0],
+        "memory": int(memory["MemTotal"].split()[0]) * 1024,
+        "swept": swept,
+    }
+
+
+def _orphaned(job: Job, status: int) -> Message:
+    """The receipt of an attempt whose supervisor could not write one."""
+    return {
+        "t": "end",
+        "task": job.task,
+        "attempt": job.attempt,
+        "mark": job.mark,
+        "code": None,
+        "signal": None,
+        "error": f"its supervisor ended with wait status {status}: killed, or out of memory",
+        "reason": None,
+        "wall": 0.0,
+        "cpu": 0.0,
+        "rss": 0,
+    }
+
+
+def _tail(log: Path) -> str:
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - _TAIL))
+            return file.read(_TAIL).decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def _take_over(path: Path) -> int:
+    """Lock the run on this worker; a former agent of the run is ended first. Returns the lock's descriptor.
+
+    Supervisors share the lock, so that it is free only when no task of the former agent is left.
+    """
+    lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    deadline = time.monotonic() + _TAKE_OVER
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            former = os.pread(lock, 100, 0).decode()
+            if former and processes.identity(int(former.partition(":")[0])) == former:
+                processes.kill(int(former.partition(":")[0]), signal.SIGTERM)
+            if time.monotonic() > deadline:
+                sys.exit(f"farm-agent: the former agent of this run ({former}) does not end")
+            time.sleep(0.05)
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, (processes.identity(os.getpid()) or "").encode(), 0)
+    return lock
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="farm-agent", description="Starts a head's tasks on this worker.")
+    parser.add_argument("--run", required=True)
+    parser.add_argument("--env", required=True)
+    parser.add_argument("--root", type=Path, default=Path(ROOT), help="folder of the runs on this worker")
+    parser.add_argument("--shared", type=Path, help="folder that the head shares, for output")
+    parser.add_argument("--lease", type=float, default=LEASE, help="seconds without a beat until all is killed")
+    given = parser.parse_args()
+    Agent(given.run, given.env, given.root, given.shared, given.lease).serve()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+"""One attempt of a task: a process of its own that starts the command, follows it and leaves nothing of it behind.
+
+It is forked from the agent and adopts the command's orphans, so that it knows every descendant as its own; it ends
+with the agent, and with SIGTERM. Its receipt goes to the agent at once and then, synced, to the work folder.
+"""
+
+import contextlib
+import os
+import resource
+import shutil
+import signal
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from farm.worker import processes
+from farm.worker.protocol import GRACE, Receipt, encode
+
+_WAKE = (signal.SIGCHLD, signal.SIGTERM)
+
+
+@dataclass(frozen=True)
+class Job:
+    """An attempt, as the head asked for it."""
+
+    task: str
+    attempt: int
+    mark: str
+    command: str
+    """For ``/bin/sh -c``."""
+    timeout: float | None
+    """Seconds."""
+    work: Path
+    """Folder of this attempt: ``log``, ``receipt.json``, ``progress.json`` and where the command runs."""
+    out: Path
+    """Folder for the command's output."""
+
+
+def fork(job: Job, environ: Mapping[str, str], report: int, keep: tuple[int, ...]) -> int:
+    """Start the supervisor of an attempt; returns its process id. ``report`` and ``keep`` stay open in it."""
+    agent = os.getpid()
+    signal.pthread_sigmask(signal.SIG_BLOCK, _WAKE)
+    pid = os.fork()
+    if pid:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _WAKE)
+        return pid
+    try:
+        signal.set_wakeup_fd(-1)
+        processes.end_with_parent(agent)
+        processes.adopt_orphans()
+        _let_go({report, *keep})
+        _supervise(job, environ, report)
+    finally:
+        os._exit(0)
+
+
+def _let_go(keep: set[int]) -> None:
+    """Close what belongs to the agent: its channel must end when it ends."""
+    null = os.open(os.devnull, os.O_RDWR)
+    for standard in (0, 1, 2):
+        os.dup2(null, standard)
+    for entry in list(Path("/proc/self/fd").iterdir()):
+        if int(entry.name) > 2 and int(entry.name) not in keep:
+            with contextlib.suppress(OSError):
+                os.close(int(entry.name))
+
+
+def _supervise(job: Job, environ: Mapping[str, str], report: int) -> None:
+    started = time.monotonic()
+    status: int | None = None
+    reason = error = None
+    try:
+        main = _start(job, environ)
+    except OSError as problem:
+        error = f"cannot start the command: {problem}"
+    else:
+        status, reason = _follow(main, job.timeout)
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    receipt: Receipt = {
+        "t": "end",
+        "task": job.task,
+        "attempt": job.attempt,
+        "mark": job.mark,
+        "code": None if status is None or os.WIFSIGNALED(status) else os.WEXITSTATUS(status),
+        "signal": os.WTERMSIG(status) if status is not None and os.WIFSIGNALED(status) else None,
+        "error": error,
+        "reason": reason,
+        "wall": round(time.monotonic() - started, 4),
+        "cpu": round(usage.ru_utime + usage.ru_stime, 4),
+        "rss": usage.ru_maxrss * 1024,
+    }
+    with contextlib.suppress(BrokenPipeError):  # the agent is gone; the receipt on disk is then the only one
+        os.write(report, encode(receipt))
+    _keep(job.work, encode(receipt))
+
+
+def _start(job: Job, environ: Mapping[str, str]) -> int:
+    """Start the command in a session of its own, with its log as standard output and error; returns its pid."""
+    if job.work.exists():
+        shutil.rmtree(job.work)
+    job.work.mkdir(mode=0o700, parents=True)
+    job.out.mkdir(mode=0o750, parents=True, exist_ok=True)
+    os.chdir(job.work)
+    log = os.open("log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    return os.posix_spawn(
+        "/bin/sh",
+        ["sh", "-c", job.command],
+        environ,
+        file_actions=[(os.POSIX_SPAWN_DUP2, log, 1), (os.POSIX_SPAWN_DUP2, log, 2)],
+        setsid=True,
+        setsigmask=(),
+        setsigdef=(signal.SIGPIPE, signal.SIGTERM, signal.SIGCHLD),
+    )
+
+
+def _follow(main: int, timeout: float | None) -> tuple[int, str | None]:
+    """Wait for the command, at most ``timeout`` seconds, and end all of its descendants: (wait status, reason)."""
+    deadline = None if timeout is None else time.monotonic() + timeout
+    reason = None
+    ended: dict[int, int] = {}
+    while main not in ended:
+        left = 3600.0 if deadline is None else deadline - time.monotonic()
+        woken = signal.sigtimedwait(_WAKE, max(left, 0))
+        ended.update(processes.reap())
+        if main in ended:
+            break
+        if woken is not None and woken.si_signo == signal.SIGTERM:
+            reason = "killed"
+        elif deadline is not None and time.monotonic() >= deadline:
+            reason = "timeout"
+        else:
+            continue
+        ended.update(processes.end_descendants(GRACE))
+    ended.update(processes.end_descendants(GRACE))
+    return ended[main], reason
+
+
+def _keep(work: Path, receipt: bytes) -> None:
+    """Put the receipt on disk; a folder that the head has had removed meanwhile needs none."""
+    try:
+        with (work / "receipt.tmp").open("wb") as file:
+            file.write(receipt)
+            file.flush()
+            os.fsync(file.fileno())
+        (work / "receipt.tmp").rename(work / "receipt.json")
+    except OSError:
+        return
