@@ -1,0 +1,81 @@
+"""Cassandra's table of detections, as seeding sees it: the one module here that imports the driver."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from cassandra import DriverException
+from cassandra.auth import PlainTextAuthProvider
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
+from cassandra.metadata import Murmur3Token
+from cassandra.policies import WhiteListRoundRobinPolicy
+
+from farm.errors import CassandraError
+from farm.seed.rows import Array
+
+
+def tokens(objects: Array) -> Array:
+    """Murmur3 tokens (int64) of partition keys, an array of dtype ``S``."""
+    return np.array([Murmur3Token.hash_fn(key) for key in objects.tolist()], dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class Account:
+    user: str
+    password: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of detections on one node; made by ``connect``."""
+
+    keyspace: str
+    name: str
+    _session: Session
+
+    def empty(self) -> bool:
+        query = f"SELECT objectid FROM {self.keyspace}.{self.name} LIMIT 1"  # noqa: S608
+        return self._session.execute(query).one() is None
+
+    def truncate(self) -> None:
+        self._session.execute(f"TRUNCATE {self.keyspace}.{self.name}", timeout=90)
+
+    def verify(self, expected: Mapping[str, int]) -> None:
+        """Raises CassandraError where an object has fewer rows than expected: an import can fail without a word."""
+        query = f"SELECT COUNT(*) FROM {self.keyspace}.{self.name} WHERE objectid = %s"  # noqa: S608
+        for name, count in expected.items():
+            if (found := self._session.execute(query, [name]).one()[0]) < count:
+                raise CassandraError(
+                    f"{self.keyspace}.{self.name} has {found} rows of {name} where {count} were sent:"
+                    " the import failed, see Cassandra's log"
+                )
+
+
+@contextmanager
+def connect(address: str, port: int, account: Account, keyspace: str, table: str) -> Iterator[Table]:
+    """The table at the node ``address``. Raises CassandraError where node, account or table is not there."""
+    where = f"Cassandra at {address}:{port}"
+    profile = ExecutionProfile(load_balancing_policy=WhiteListRoundRobinPolicy([address]), request_timeout=30)
+    cluster = Cluster(
+        [address],
+        port=port,
+        auth_provider=PlainTextAuthProvider(account.user, account.password),
+        execution_profiles={EXEC_PROFILE_DEFAULT: profile},
+        connect_timeout=10,
+        protocol_version=5,
+    )
+    try:
+        session: Any = cluster.connect()
+        known = cluster.metadata.keyspaces.get(keyspace)
+        if known is None or table not in known.tables:
+            raise CassandraError(f"{where} has no table {keyspace}.{table}: run ansible-playbook provision.yml")
+        yield Table(keyspace, table, session)
+    except NoHostAvailable as error:
+        reason = "; ".join(str(each) for each in error.errors.values())
+        raise CassandraError(f"{where} is not there or refuses {account.user}: {reason}") from error
+    except DriverException as error:
+        raise CassandraError(f"{where}: {error}") from error
+    finally:
+        cluster.shutdown()
