@@ -1,0 +1,54 @@
+"""Check that an inventory can be provisioned: ``python -m farm.provision.inventory INVENTORY``."""
+
+import sys
+from typing import Any
+
+from farm.errors import InventoryError
+from farm.inventory import Inventory, load
+from farm.provision import program
+
+GROUPS = ("workers", "cassandra", "galera", "head", "loader")
+MANAGED = {"managed_cassandra": "cassandra", "managed_galera": "galera"}
+
+
+def check(inventory: Inventory) -> dict[str, Any]:
+    """Raise InventoryError for an inventory that farm could read and provisioning could not use."""
+    for group in GROUPS:
+        inventory.group(group)
+    for group in ("head", "loader"):
+        if len(hosts := inventory.group(group)) > 1:
+            names = ", ".join(host.name for host in hosts)
+            raise InventoryError(f"group {group} of inventory {inventory.env} has {names}: leave one host there")
+    if not inventory.group("head")[0].local:
+        raise InventoryError(
+            f"the head of inventory {inventory.env} is not local, and provisioning runs on the head:"
+            " give it ansible_connection: local"
+        )
+    for managed, group in MANAGED.items():
+        _check_managed(inventory, managed, group)
+    if inventory.has("managed_cassandra") and len(inventory.group("managed_cassandra")) > 1:
+        raise InventoryError(
+            f"group managed_cassandra of inventory {inventory.env} has more than one host: these roles run one node;"
+            " name a cluster that exists in group cassandra alone"
+        )
+    return {"env": inventory.env}
+
+
+def _check_managed(inventory: Inventory, managed: str, group: str) -> None:
+    if not inventory.has(managed):
+        return
+    hosts = inventory.group(managed)
+    if local := [host.name for host in hosts if host.local]:
+        raise InventoryError(
+            f"{', '.join(local)} of group {managed} in inventory {inventory.env} is local: servers"
+            " are reached over SSH; remove ansible_connection"
+        )
+    if {host.name for host in hosts} != {host.name for host in inventory.group(group)}:
+        raise InventoryError(
+            f"groups {managed} and {group} of inventory {inventory.env} name different hosts: a cluster is ours to run"
+            f" as a whole or not at all; make {managed} a child of {group} with all its hosts, or empty"
+        )
+
+
+if __name__ == "__main__":
+    program.run(lambda: check(load(sys.argv[1])))
