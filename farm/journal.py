@@ -1,0 +1,186 @@
+"""A run's journal: one SQLite file, on disk before a command is sent. The only module that opens it.
+
+Writers commit whole batches; a commit is durable when it returns (WAL, synchronous=FULL).
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from farm.errors import RunError
+from farm.scheduler import State
+from farm.worker.protocol import Message
+
+FORMAT = 1
+_SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE tasks (
+    position INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, command TEXT NOT NULL, timeout REAL, detail TEXT NOT NULL,
+    state TEXT NOT NULL, reason TEXT NOT NULL, accepted INTEGER
+);
+CREATE TABLE attempts (
+    task TEXT NOT NULL, attempt INTEGER NOT NULL, worker TEXT NOT NULL, mark TEXT NOT NULL, state TEXT NOT NULL,
+    started REAL NOT NULL, ended REAL, code INTEGER, signal INTEGER, reason TEXT, wall REAL, cpu REAL, rss INTEGER,
+    result TEXT, PRIMARY KEY (task, attempt)
+) WITHOUT ROWID;
+CREATE TABLE events (at REAL NOT NULL, worker TEXT NOT NULL, what TEXT NOT NULL, detail TEXT NOT NULL);
+"""
+
+Record = tuple[str, Sequence[Any]]
+"""A statement and its values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A command line to run once. ``id`` is made of letters, digits, ``-`` and ``_``."""
+
+    id: str
+    command: str
+    timeout: float | None = None
+    """Seconds."""
+    detail: Mapping[str, Any] | None = None
+    """What the verb that made the task wants to know about it later."""
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A task that is done, by the attempt that counts."""
+
+    task: str
+    attempt: int
+    worker: str
+    detail: Mapping[str, Any]
+    result: Mapping[str, Any]
+    wall: float
+
+
+def started(task: str, attempt: int, worker: str, mark: str, at: float) -> Record:
+    return (
+        "INSERT INTO attempts (task, attempt, worker, mark, state, started) VALUES (?, ?, ?, ?, 'sent', ?)",
+        (task, attempt, worker, mark, at),
+    )
+
+
+def ended(receipt: Message, reason: str | None, at: float) -> Record:
+    """The receipt of an attempt; ``reason`` says why it failed, and is None where it ended well."""
+    return (
+        "UPDATE attempts SET state = ?, ended = ?, code = ?, signal = ?, reason = ?, wall = ?, cpu = ?, rss = ?"
+        " WHERE task = ? AND attempt = ?",
+        (
+            "failed" if reason else "exited",
+            at,
+            *(receipt[key] for key in ("code", "signal")),
+            reason,
+            *(receipt[key] for key in ("wall", "cpu", "rss", "task", "attempt")),
+        ),
+    )
+
+
+def collected(task: str, attempt: int, state: str, reason: str | None, result: Mapping[str, Any] | None) -> Record:
+    """What became of an attempt's output: ``accepted``, ``refused`` or ``missed``."""
+    return (
+        "UPDATE attempts SET state = ?, reason = ?, result = ? WHERE task = ? AND attempt = ?",
+        (state, reason, json.dumps(result) if result is not None else None, task, attempt),
+    )
+
+
+def lost(worker: str, at: float) -> Record:
+    return ("UPDATE attempts SET state = 'lost', ended = ? WHERE worker = ? AND state = 'sent'", (at, worker))
+
+
+def settled(task: str, state: State, reason: str, accepted: int | None) -> Record:
+    return ("UPDATE tasks SET state = ?, reason = ?, accepted = ? WHERE id = ?", (state, reason, accepted, task))
+
+
+def happened(at: float, worker: str, what: str, detail: str) -> Record:
+    return ("INSERT INTO events VALUES (?, ?, ?, ?)", (at, worker, what, detail))
+
+
+def noted(key: str, value: Any) -> Record:
+    return ("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value)))
+
+
+class Journal:
+    """An open journal. Every call belongs to one thread at a time and blocks while the disk does."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the journal of a run. Raises RunError where there is none, or none that can be read."""
+        self.path = path
+        if not path.exists():
+            raise RunError(f"there is no journal {path}: this run never began")
+        try:
+            self._db = _connect(path)
+            (format_,) = self._db.execute("PRAGMA user_version").fetchone()
+        except sqlite3.Error as error:
+            raise RunError(f"the journal {path} cannot be read: {error}") from None
+        if format_ != FORMAT:
+            self.close()
+            raise RunError(f"the journal {path} has format {format_}, this farm reads format {FORMAT}")
+
+    @classmethod
+    def create(cls, path: Path, meta: Mapping[str, Any], tasks: Iterable[Task]) -> "Journal":
+        """Make the journal of a new run with all of its tasks."""
+        db = _connect(path)
+        db.executescript(_SCHEMA)
+        with db:
+            db.execute("BEGIN")
+            db.executemany("INSERT INTO meta VALUES (?, ?)", [(key, json.dumps(value)) for key, value in meta.items()])
+            db.executemany(
+                "INSERT INTO tasks (id, command, timeout, detail, state, reason) VALUES (?, ?, ?, ?, 'pending', '')",
+                ((task.id, task.command, task.timeout, json.dumps(task.detail or {})) for task in tasks),
+            )
+        db.execute(f"PRAGMA user_version = {FORMAT}")
+        db.close()
+        return cls(path)
+
+    def commit(self, records: Sequence[Record]) -> None:
+        """All of them, or none; on disk when this returns. Raises RunError where the disk refuses them."""
+        try:
+            with self._db:
+                self._db.execute("BEGIN")
+                for statement, values in records:
+                    self._db.execute(statement, values)
+        except sqlite3.Error as error:
+            raise RunError(f"the journal {self.path} cannot be written ({error}): is the head's disk full?") from None
+
+    def close(self) -> None:
+        self._db.close()
+
+    def meta(self) -> dict[str, Any]:
+        return {key: json.loads(value) for key, value in self._db.execute("SELECT key, value FROM meta")}
+
+    def counts(self) -> dict[str, int]:
+        """Tasks by state, as last written."""
+        return dict(self._db.execute("SELECT state, count(*) FROM tasks GROUP BY state"))
+
+    def accepted(self) -> list[Accepted]:
+        """The tasks that are done, in order."""
+        rows = self._db.execute(
+            "SELECT id, accepted, worker, detail, coalesce(result, '{}'), wall FROM tasks"
+            " JOIN attempts ON attempts.task = id AND attempt = accepted ORDER BY position"
+        )
+        return [Accepted(row[0], row[1], row[2], json.loads(row[3]), json.loads(row[4]), row[5]) for row in rows]
+
+    def troubles(self) -> list[tuple[str, str, str]]:
+        """The tasks that ended without being done: (id, state, reason)."""
+        return list(
+            self._db.execute("SELECT id, state, reason FROM tasks WHERE state IN ('failed', 'held') ORDER BY position")
+        )
+
+    def attempts_by_worker(self) -> dict[str, dict[str, int]]:
+        """Attempts by worker and state."""
+        found: dict[str, dict[str, int]] = {}
+        for worker, state, number in self._db.execute("SELECT worker, state, count(*) FROM attempts GROUP BY 1, 2"):
+            found.setdefault(worker, {})[state] = number
+        return found
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
+    path.chmod(0o600)
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = FULL")
+    return db
