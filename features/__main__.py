@@ -1,19 +1,30 @@
 """``python -m features``: everything about the features that needs neither a database nor the farm."""
 
 import argparse
+import dataclasses
+import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import features
-from features import schema
 from features.errors import InputError
+
+if TYPE_CHECKING:
+    from features.batch import Rows
+    from features.curves import LightCurves
+    from features.declare import Survey
+
+BATCH = 4000
+"""Objects computed at once."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Exit codes: 0, 2 for usage, 17 for a file that is not what it should be."""
-    arguments = _parser().parse_args(argv)
+    given = _parser().parse_args(argv)
     try:
-        arguments.run(arguments)
+        given.run(features.survey(given.survey), given)
     except InputError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit
@@ -22,26 +33,101 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m features", description=__doc__)
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--survey", choices=features.SURVEYS, default="ztf")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    ddl = commands.add_parser("ddl", parents=[common], help="MariaDB's CREATE TABLE of the survey's objects")
+    def command(name: str, run: object, what: str) -> argparse.ArgumentParser:
+        each = commands.add_parser(name, help=what, description=what)
+        each.add_argument("--survey", choices=features.SURVEYS, default=features.SURVEYS[0])
+        each.set_defaults(run=run)
+        return each
+
+    compute = command("compute", _compute, "features of a file of detections, without any database")
+    compute.add_argument("--candidates", required=True, type=Path, metavar="FILE", help="detections: .parquet or .csv")
+    compute.add_argument(
+        "--window", required=True, type=_window, metavar="DAYS|all", help="before the latest detection"
+    )
+    compute.add_argument("--out", required=True, type=Path, metavar="FILE", help="rows of features: .parquet or .csv")
+
+    diff = command("diff", _diff, "what changed between two files of rows of features")
+    diff.add_argument("old", type=Path, metavar="OLD")
+    diff.add_argument("new", type=Path, metavar="NEW")
+    diff.add_argument("--tolerance", type=float, default=0.0, help="relative difference that counts as none (0)")
+    diff.add_argument("--json", action="store_true", help="for programs")
+
+    ddl = command("ddl", _ddl, "MariaDB's CREATE TABLE of the survey's objects")
     ddl.add_argument("--table", default="objects")
-    ddl.set_defaults(run=lambda given: sys.stdout.write(schema.ddl(features.survey(given.survey), given.table)))
 
-    cql = commands.add_parser("cql", parents=[common], help="Cassandra's CREATE TABLE of the survey's tables")
+    cql = command("cql", _cql, "Cassandra's CREATE TABLE of the survey's tables")
     cql.add_argument("--keyspace", required=True)
-    cql.set_defaults(run=_cql)
 
-    digest = commands.add_parser("hash", parents=[common], help="the schema hash")
-    digest.set_defaults(run=lambda given: print(schema.schema_hash(features.survey(given.survey))))
+    command("hash", _hash, "the schema hash: names, SQL types, null rules, order")
+    command("docs", _docs, "docs/features.md")
     return parser
 
 
-def _cql(given: argparse.Namespace) -> None:
-    for table in features.survey(given.survey).tables:
-        sys.stdout.write(schema.cql_ddl(table, given.keyspace))
+def _window(text: str) -> float | None:
+    """Days, or None for all."""
+    if text == "all":
+        return None
+    days = float(text)
+    if not 0 < days < float("inf"):
+        raise ValueError
+    return days
+
+
+def _compute(survey: "Survey", given: argparse.Namespace) -> None:
+    from features.files import read_detections, write_features
+
+    failed: list[str] = []
+    curves = read_detections(survey, given.candidates)
+    written = write_features(survey, _rows(survey, curves, given.window, failed), given.out)
+    sys.stderr.write(f"{written} objects from {curves.rows} detections: {given.out}\n")
+    if failed:
+        raise InputError("\n".join(failed))
+
+
+def _rows(survey: "Survey", curves: "LightCurves", window: float | None, failed: list[str]) -> Iterator["Rows"]:
+    from features.batch import compute
+
+    for first in range(0, len(curves), BATCH):
+        rows = compute(survey, curves.take(slice(first, first + BATCH)), window)
+        failed += [f"{each.object_id}: {each.family} is missing: {each.error}" for each in rows.failures]
+        yield rows
+
+
+def _diff(survey: "Survey", given: argparse.Namespace) -> None:
+    from features.diff import compare, lines
+    from features.files import read_features
+
+    found = compare(survey, read_features(survey, given.old), read_features(survey, given.new), given.tolerance)
+    if given.json:
+        print(json.dumps({"schema": 1, **dataclasses.asdict(found)}, indent=1))
+    else:
+        print("\n".join(lines(found)))
+
+
+def _ddl(survey: "Survey", given: argparse.Namespace) -> None:
+    from features.schema import ddl
+
+    sys.stdout.write(ddl(survey, given.table))
+
+
+def _cql(survey: "Survey", given: argparse.Namespace) -> None:
+    from features.schema import cql_ddl
+
+    sys.stdout.write("".join(cql_ddl(table, given.keyspace) for table in survey.tables))
+
+
+def _hash(survey: "Survey", given: argparse.Namespace) -> None:
+    from features.schema import schema_hash
+
+    print(schema_hash(survey))
+
+
+def _docs(survey: "Survey", given: argparse.Namespace) -> None:
+    from features.docs import markdown
+
+    sys.stdout.write(markdown(survey))
 
 
 if __name__ == "__main__":

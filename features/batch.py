@@ -100,9 +100,7 @@ def _columns(each: Family, curves: LightCurves, failures: list[Failure]) -> list
         if size <= 1:
             failures.extend(Failure(str(name), each.name, repr(error)) for name in curves.object_id)
             return [(np.zeros(size, feature.dtype), np.ones(size, bool)) for feature in each.features]
-    halves = [
-        _columns(each, curves.take(part), failures) for part in (slice(0, size // 2), slice(size // 2, size))
-    ]
+    halves = [_columns(each, curves.take(part), failures) for part in (slice(0, size // 2), slice(size // 2, size))]
     return [
         (np.concatenate((first[0], second[0])), np.concatenate((first[1], second[1])))
         for first, second in zip(*halves, strict=True)

@@ -103,6 +103,16 @@ class Index:
 
 
 @dataclass(frozen=True)
+class Deviation:
+    """Where the values differ from the original code's on purpose."""
+
+    what: str
+    why: str
+    test: str
+    """Name of the test that holds it."""
+
+
+@dataclass(frozen=True)
 class Survey:
     """A survey: what is read, what is computed from it, and the table where it goes."""
 
@@ -116,8 +126,9 @@ class Survey:
     indexes: tuple[Index, ...]
     tables: tuple[Table, ...]
     """Cassandra tables; the first one holds the detections that the features are computed from."""
-    deviations: tuple[tuple[str, str], ...]
-    """Where the values differ from the original code's on purpose: what, and why."""
+    notes: str
+    """What holds for all features, in Markdown: the head of the documentation."""
+    deviations: tuple[Deviation, ...]
 
     @cached_property
     def features(self) -> tuple[Feature, ...]:

@@ -6,6 +6,7 @@ from typing import Any
 from features.batch import single
 from features.declare import Survey
 from features.ztf import averages, colour, counts, latest, magnitudes, positions, slopes
+from features.ztf.notes import DEVIATIONS, NOTES
 from features.ztf.tables import CANDIDATES, INDEXES, KEY, ORDER
 
 SURVEY = Survey(
@@ -30,7 +31,8 @@ SURVEY = Survey(
     ),
     indexes=INDEXES,
     tables=(CANDIDATES,),
-    deviations=(),
+    notes=NOTES,
+    deviations=DEVIATIONS,
 )
 
 

@@ -46,8 +46,8 @@ def bands(curves: LightCurves) -> tuple[Band, Band]:
 
 def _positive(curves: LightCurves) -> Bools:
     sign = curves.text("isdiffpos")
-    chosen: Bools = ((sign == "t") | (sign == "1")).astype(bool)
-    return chosen
+    chosen = np.zeros(len(sign), bool)
+    return np.logical_or(sign == "t", sign == "1", out=chosen, casting="unsafe")
 
 
 def positive(curves: LightCurves) -> Bools:

@@ -10,9 +10,13 @@ from features.ztf.sources import LASAIR
 
 @family(
     Feature(
-        "g_minus_r", "float", "mag", "no such night",
+        "g_minus_r",
+        "float",
+        "mag",
+        "no such night",
         "g - r of the last positive g and r of a night (nid): of the nights with both, the one whose first positive r "
-        "comes last.", LASAIR,
+        "comes last.",
+        LASAIR,
     ),
     Feature("jd_g_minus_r", "double", "JD", "no such night", "Time of the g detection of g_minus_r.", LASAIR),
     needs=f"{NEEDS} nid isdiffpos",

@@ -24,8 +24,12 @@ def ps1(curves: LightCurves) -> FeatureArrays:
 
 @family(
     Feature(
-        "ssnamenr", "varchar(16)", "", "null, or the text null, in the latest detection",
-        "Name of the nearest known solar system object, by the latest detection.", PACKET,
+        "ssnamenr",
+        "varchar(16)",
+        "",
+        "null, or the text null, in the latest detection",
+        "Name of the nearest known solar system object, by the latest detection.",
+        PACKET,
     ),
     needs="ssnamenr",
 )
