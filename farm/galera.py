@@ -1,0 +1,268 @@
+"""Galera: accounts from option files, connections to one node, and what its errors mean.
+
+The only module that imports mysql.connector; nothing of it is seen outside.
+"""
+
+import configparser
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self, cast
+
+from farm.errors import GaleraError, InputError, SetupError
+
+CONNECT_SECONDS = 5
+ANSWER_SECONDS = 120
+"""A node that says nothing for so long is lost: frozen, or cut off."""
+
+_LOST = frozenset({1047, 1053, 1152, 1158, 1159, 1160, 1161, 1184, 1927, 2002, 2003, 2006, 2013, 2014, 2055})
+_CONFLICTS = frozenset({1062, 1205, 1213, 1020})
+_REFUSED = frozenset({1044, 1045, 1142, 1143, 1227, 1698})
+_NO_TABLE = frozenset({1049, 1146})
+
+
+class NodeLostError(GaleraError):
+    """The node went away, or left its quorum; another one may be there."""
+
+
+class ConflictError(GaleraError):
+    """The transaction lost against another one (deadlock, certification, a row that somebody else inserted): again."""
+
+
+def require_client() -> None:
+    """Raises SetupError where the client library is not installed."""
+    if find_spec("mysql") is None:
+        raise SetupError("this host lacks the loader's part of the toolkit: install lightcurve-farm[loader]")
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account of Galera, and how the environment loads, as its option file says."""
+
+    file: Path
+    user: str
+    password: str = field(repr=False)
+    port: int
+    database: str
+    hosts: tuple[str, ...]
+    """Addresses of all nodes, in the order in which they are tried."""
+    mode: Literal["upsert", "update"]
+    """Whether rows that the table lacks are inserted."""
+    zeros: Literal["zero", "null"]
+    """What the table holds where a feature is zero."""
+    window: int | Literal["all"]
+    """The window, in days, of the values that the table holds."""
+
+
+def read_account(path: Path) -> Account:
+    """Read a MySQL option file: ``[client]`` user, password, port, database; ``[farm]`` hosts, mode, zeros, window.
+
+    Raises InputError where it cannot be read, lacks something, or can be read by others than its owner.
+    """
+    parser = configparser.RawConfigParser(strict=True)
+    try:
+        if path.stat().st_mode & 0o077:
+            raise InputError(f"the option file {path} holds a password and others can read it: chmod 600 {path}")
+        parser.read_string(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(
+            f"the option file {path} cannot be read ({error.strerror}): ansible-playbook provision.yml writes it"
+        ) from None
+    except (configparser.Error, UnicodeDecodeError):
+        raise InputError(f"{path} is not a MySQL option file: it needs sections [client] and [farm]") from None
+    client, farm = _Section(path, parser, "client"), _Section(path, parser, "farm")
+    window = farm.value("window", lambda text: text == "all" or text.isdigit(), "all or a number of days")
+    return Account(
+        file=path,
+        user=client.value("user"),
+        password=client.value("password"),
+        port=int(client.value("port", str.isdigit, "a number")),
+        database=client.value("database"),
+        hosts=tuple(dict.fromkeys(each.strip() for each in farm.value("hosts").split(",") if each.strip())),
+        mode=cast(Literal["upsert", "update"], farm.choice("mode", "upsert", "update")),
+        zeros=cast(Literal["zero", "null"], farm.choice("zeros", "zero", "null")),
+        window="all" if window == "all" else int(window),
+    )
+
+
+@dataclass(frozen=True)
+class _Section:
+    path: Path
+    parser: configparser.RawConfigParser
+    name: str
+
+    def value(self, key: str, valid: Callable[[str], bool] = bool, wanted: str = "a value") -> str:
+        text = self.parser.get(self.name, key, fallback="").strip()
+        if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+            text = text[1:-1]
+        if not valid(text):
+            raise InputError(f"the option file {self.path} lacks {key} in [{self.name}]: write {wanted} there")
+        return text
+
+    def choice(self, key: str, *choices: str) -> str:
+        return self.value(key, choices.__contains__, " or ".join(choices))
+
+
+class Node:
+    """One connection to one node. Transactions are the caller's; isolation is READ COMMITTED, SQL mode strict."""
+
+    def __init__(self, account: Account, address: str, folder: Path | None = None) -> None:
+        """Connect. ``folder`` is the only one that LOAD DATA LOCAL may read from.
+
+        Raises NodeLostError where the node is not there or has no quorum, GaleraError where it refuses the account.
+        """
+        import mysql.connector
+
+        self.address = address
+        with self._mapped(account.user):
+            self._connection: Any = mysql.connector.connect(
+                host=address,
+                port=account.port,
+                user=account.user,
+                password=account.password,
+                database=account.database,
+                connection_timeout=CONNECT_SECONDS,
+                read_timeout=ANSWER_SECONDS,
+                write_timeout=ANSWER_SECONDS,
+                allow_local_infile=False,
+                allow_local_infile_in_path=str(folder) if folder else None,
+                use_pure=True,  # the C extension brings an OpenSSL of its own, which loses against Python's older one
+                charset="utf8mb4",
+            )
+        try:
+            self._require_synced()
+            self.execute("SET SESSION sql_mode = 'STRICT_ALL_TABLES'")
+            self.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
+        except GaleraError:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def execute(self, sql: str, values: Sequence[Any] = ()) -> int:
+        """Run a statement; returns how many rows it inserted or changed. A warning is an error."""
+        with self._cursor() as cursor:
+            cursor.execute(sql, tuple(values))
+            affected, warnings = int(cursor.rowcount), int(cursor.warning_count)
+        if warnings:
+            said = "; ".join(str(text) for _, _, text in self.rows("SHOW WARNINGS LIMIT 3"))
+            raise GaleraError(f"{self.address} warned of {warnings} things, and nothing was kept: {said}")
+        return affected
+
+    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """The rows of a query, as Python values."""
+        with self._cursor() as cursor:
+            cursor.execute(sql, tuple(values))
+            return cast(list[tuple[Any, ...]], cursor.fetchall())
+
+    def texts(self, sql: str, values: Sequence[Any] = (), size: int = 10_000) -> Iterator[list[tuple[Any, ...]]]:
+        """The rows of a query as they come, ``size`` at a time: each field the bytes that the server printed, or None.
+
+        A FLOAT is printed with 6 digits: select ``column + 0e0`` to get all of it.
+        """
+        with self._cursor(raw=True) as cursor:
+            cursor.execute(sql, tuple(values))
+            while chunk := cursor.fetchmany(size):
+                yield chunk
+
+    def commit(self) -> None:
+        with self._mapped():
+            self._connection.commit()
+
+    def rollback(self) -> None:
+        with self._mapped():
+            self._connection.rollback()
+
+    def close(self) -> None:
+        """Never fails: the server may be gone."""
+        import mysql.connector
+
+        try:
+            self._connection.disconnect()
+        except (mysql.connector.Error, OSError):
+            return
+
+    def _require_synced(self) -> None:
+        said: Mapping[str, str] = dict(self.rows("SHOW GLOBAL STATUS LIKE 'wsrep_%'"))
+        status = said.get("wsrep_cluster_status", "Disconnected")
+        if status != "Primary":
+            raise NodeLostError(f"{self.address} is in no cluster with quorum (it says {status})")
+        if (state := said.get("wsrep_local_state_comment")) != "Synced":
+            raise NodeLostError(f"{self.address} is not synced with its cluster (it says {state})")
+
+    @contextmanager
+    def _cursor(self, raw: bool = False) -> Iterator[Any]:
+        import mysql.connector
+
+        with self._mapped():
+            cursor = self._connection.cursor(raw=raw)
+            yield cursor
+            try:
+                cursor.close()
+            except mysql.connector.InternalError:  # rows were left unread: the query was given up
+                self.close()
+
+    @contextmanager
+    def _mapped(self, user: str = "") -> Iterator[None]:
+        import mysql.connector
+
+        try:
+            yield
+        except mysql.connector.Error as error:
+            raise _meaning(error, self.address, user) from None
+        except OSError as error:
+            raise NodeLostError(f"{self.address} was lost ({error})") from None
+
+
+def connect(account: Account, skip: Collection[str] = (), folder: Path | None = None) -> Node:
+    """A connection to the first node that is there and synced, of those not in ``skip``.
+
+    Raises GaleraError that says of each node what is wrong with it.
+    """
+    wrong = []
+    for address in account.hosts:
+        if address in skip:
+            continue
+        try:
+            return Node(account, address, folder)
+        except NodeLostError as error:
+            wrong.append(str(error))
+    reasons = "; ".join(wrong) or f"{account.file} names no other one"
+    besides = f" besides {', '.join(skip)}" if skip else ""
+    raise GaleraError(f"no Galera node can be used{besides}: {reasons}. Start the nodes, then run this again")
+
+
+def _meaning(error: Any, address: str, user: str) -> GaleraError:
+    """The third party's error as one of ours."""
+    import mysql.connector
+
+    number, said = error.errno, str(error.msg).strip()
+    timeouts = (
+        mysql.connector.errors.ConnectionTimeoutError,
+        mysql.connector.errors.ReadTimeoutError,
+        mysql.connector.errors.WriteTimeoutError,
+    )
+    if isinstance(error, timeouts):
+        return NodeLostError(f"{address} does not answer")
+    if number == 1047:
+        return NodeLostError(f"{address} is in no cluster with quorum")
+    if number in _LOST or isinstance(error, mysql.connector.InterfaceError):
+        return NodeLostError(f"{address} was lost ({said})")
+    if number in _CONFLICTS:
+        return ConflictError(f"{address} gave up a transaction ({said})")
+    if number in _REFUSED:
+        who = f" {user}" if user else ""
+        return GaleraError(
+            f"{address} refuses the account{who} ({said}): ansible-playbook provision.yml makes the accounts, and the"
+            " option file must hold the password of the same environment"
+        )
+    if number in _NO_TABLE:
+        return GaleraError(f"{address} lacks the table ({said}): ansible-playbook provision.yml makes it")
+    return GaleraError(f"{address} answered with error {number}: {said}")
