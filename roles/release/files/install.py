@@ -26,19 +26,22 @@ def install(release):
     pip = next(Path(PIP).glob("pip-*.whl"), None)
     if pip is None:
         sys.exit(f"there is no pip in {PIP}: install python3-venv")
+    python = str(release / "bin/python")
     run("python3", "-m", "venv", "--without-pip", str(release))
     run(
-        *(str(release / "bin/python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
-        *("--no-cache-dir", "--no-index", "--find-links", str(release / "wheels"), "--require-hashes"),
+        *(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-cache-dir", "--no-compile"),
+        *("--no-index", "--find-links", str(release / "wheels"), "--require-hashes"),
         *("--requirement", str(release / "requirements.txt")),
         PYTHONPATH=str(pip),
         PIP_CONFIG_FILE=os.devnull,
     )
+    # The farm's user cannot write bytecode here; the dependencies' own tests need none.
+    run(python, "-m", "compileall", "-q", "-x", "/tests?/", str(release / "lib"))
 
 
 SELF_TEST = """
 import json, sys
-import cassandra.cluster, numpy, farm.worker.agent, features.rebuild.main
+import cassandra.cluster, numpy, farm.worker.agent
 from features import survey
 from features.schema import schema_hash
 if len(sys.argv) > 2:
@@ -51,7 +54,7 @@ assert found == said, f"schema hash {found}, and the release says {said}"
 def test(release, kind):
     """The release does what it is for: its imports, its programs, and the schema that it says."""
     run(str(release / "bin/python"), "-c", SELF_TEST, str(release / "release.json"), *(["loader"] * (kind == "loader")))
-    for program in ("rebuild_objects", *(["csv_to_database"] * (kind == "loader"))):
+    for program in ("farm-agent", *(["csv_to_database"] * (kind == "loader"))):
         run(str(release / "bin" / program), "--help")
 
 
