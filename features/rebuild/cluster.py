@@ -1,0 +1,195 @@
+"""Cassandra through its driver, the one module that imports it: rows come as numpy arrays."""
+
+import logging
+import ssl
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from cassandra import ConsistencyLevel, DriverException, OperationTimedOut, RequestExecutionException, Unauthorized
+from cassandra import numpy_parser as driver_parser
+from cassandra.auth import PlainTextAuthProvider
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
+from cassandra.connection import ConnectionException
+from cassandra.metadata import Murmur3Token
+from cassandra.policies import DCAwareRoundRobinPolicy, FallthroughRetryPolicy
+from cassandra.protocol import NumpyProtocolHandler
+from cassandra.query import tuple_factory
+from numpy.typing import NDArray
+
+from features.declare import Table
+from features.rebuild.errors import CassandraError, ReadError
+from features.rebuild.pages import FIRST_TOKEN, LAST_TOKEN, Keys, Page, Query, Range, Request
+from features.rebuild.settings import Settings
+
+TIMEOUT = 20.0
+"""Seconds that a page may take; the server's own limit for a range is 10 by default."""
+PROTOCOL = 4
+"""Of the wire. 5 would checksum each frame in Python."""
+
+
+def native(column: NDArray[Any]) -> NDArray[Any]:
+    """A column as the driver parsed it, in the machine's byte order; where it is masked, NaN.
+
+    Stands for the driver's own function of this purpose, which calls ``ndarray.newbyteorder``: NumPy 2 has it no more,
+    and the driver then returns no rows and raises nothing. Whole numbers that are missing somewhere become float64.
+    """
+    if column.dtype.kind == "O":
+        return column
+    values: NDArray[Any] = np.ma.getdata(column).byteswap(inplace=True)
+    values = values.view(values.dtype.newbyteorder())
+    missing = np.ma.getmaskarray(column)
+    if missing.any():
+        values = values.astype(np.float64) if values.dtype.kind == "i" else values
+        values[missing] = np.nan
+    return values
+
+
+driver_parser.make_native_byteorder = native
+
+
+class Detections:
+    """The table of detections; made by ``connect``."""
+
+    def __init__(self, session: Session, table: Table, columns: Sequence[str]) -> None:
+        self._session = session
+        self._key = table.partition_key[0]
+        select = f"SELECT {', '.join(columns)} FROM {table.name} WHERE"  # noqa: S608
+        self._scan = session.prepare(f"{select} token({self._key}) > ? AND token({self._key}) <= ?")
+        self._keyed = session.prepare(f"{select} {self._key} IN ?")
+        distinct = f"SELECT DISTINCT {self._key} FROM {table.name}"  # noqa: S608
+        self._distinct = session.prepare(f"{distinct} WHERE token({self._key}) > ? AND token({self._key}) <= ?")
+
+    def check(self) -> dict[str, Any]:
+        """Cassandra's version, and the milliseconds that its smallest query takes, the best of three."""
+        seconds = []
+        for _ in range(3):
+            started = time.perf_counter()
+            rows = _arrays(self._session.execute("SELECT release_version FROM system.local"))
+            seconds.append(time.perf_counter() - started)
+        self.holds(Range(FIRST_TOKEN, LAST_TOKEN))
+        return {"version": str(rows["release_version"][0]), "latency_ms": round(1000 * min(seconds), 3)}
+
+    def token(self, object_id: str) -> int:
+        return int(Murmur3Token.hash_fn(object_id.encode()))
+
+    def fetch(self, request: Request, deliver: Callable[[Page | Exception], None]) -> None:
+        """As ``pages.Reader``."""
+        statement = self._bound(request.query)
+        statement.fetch_size = request.size
+        try:
+            future = self._session.execute_async(statement, paging_state=request.state)
+        except DriverException as error:
+            deliver(_read_error(error))
+            return
+        future.add_callbacks(lambda _rows: deliver(self._page(future)), lambda error: deliver(_read_error(error)))
+
+    def ids(self, tokens: Range) -> list[str]:
+        """As ``pages.Reader``."""
+        try:
+            return [row[0] for row in self._plainly(self._distinct.bind((tokens.low, tokens.high)), 1000)]
+        except DriverException as error:
+            raise CassandraError(f"the objects of {tokens} cannot be listed: {error}") from error
+
+    def holds(self, query: Query) -> bool:
+        """Whether the query has a row, asked in the driver's plain way, without numpy. Raises CassandraError."""
+        try:
+            found: object = self._plainly(self._bound(query), 1).one()
+        except DriverException as error:
+            raise CassandraError(f"{query} cannot be read: {error}") from error
+        return found is not None
+
+    def _plainly(self, statement: Any, page: int) -> Any:
+        """The driver's result, its rows tuples."""
+        statement.fetch_size = page
+        numpy_handler = self._session.client_protocol_handler
+        self._session.client_protocol_handler = _PLAIN
+        try:
+            return self._session.execute(statement)
+        finally:
+            self._session.client_protocol_handler = numpy_handler
+
+    def _bound(self, query: Query) -> Any:
+        if isinstance(query, Keys):
+            return self._keyed.bind((list(query.ids),))
+        return self._scan.bind((query.low, query.high))
+
+    def _page(self, future: Any) -> Page | Exception:
+        result = future.result()
+        try:
+            columns = _arrays(result)
+        except CassandraError as error:
+            return error
+        ids = columns.pop(self._key)
+        return Page(ids, columns, result.paging_state)
+
+
+def _arrays(result: Any) -> dict[str, NDArray[Any]]:
+    """Columns of a page. Raises CassandraError where the driver lost them on their way to numpy."""
+    match result.current_rows:
+        case [dict() as columns]:
+            return columns
+    raise CassandraError("the driver loses rows on their way to numpy: this version of it does not fit NumPy's")
+
+
+_PLAIN = Session.client_protocol_handler
+
+
+def _read_error(error: Exception) -> ReadError:
+    lost = isinstance(error, NoHostAvailable | ConnectionException)
+    reasons = "; ".join(str(each) for each in error.errors.values()) if isinstance(error, NoHostAvailable) else ""
+    return ReadError(reasons or f"{type(error).__name__}: {error}", lost)
+
+
+@contextmanager
+def connect(settings: Settings, table: Table, columns: Sequence[str]) -> Iterator[Detections]:
+    """The table of detections, of which only ``columns`` are read.
+
+    Raises CassandraError where no node answers, the account is refused, a table or column is not there, or the driver
+    loses rows on their way to numpy.
+    """
+    logging.getLogger("cassandra").setLevel(logging.CRITICAL)
+    where = f"Cassandra at {', '.join(settings.contact_points)} port {settings.port}"
+    cluster = _cluster(settings)
+    try:
+        session = cluster.connect(settings.keyspace)
+        session.client_protocol_handler = NumpyProtocolHandler
+        if len(_arrays(session.execute("SELECT key, gossip_generation FROM system.local"))["key"]) != 1:
+            raise CassandraError("system.local does not have one row")
+        yield Detections(session, table, columns)
+    except NoHostAvailable as error:
+        reasons = "; ".join(dict.fromkeys(str(each) for each in error.errors.values()))
+        raise CassandraError(f"{where} is not there or refuses {settings.username}: {reasons or error}") from error
+    except Unauthorized as error:
+        raise CassandraError(f"{where}: {settings.username} may not read {settings.keyspace}.{table.name}") from error
+    except (DriverException, RequestExecutionException, OperationTimedOut) as error:
+        raise CassandraError(f"{where}: {error}") from error
+    finally:
+        cluster.shutdown()
+
+
+def _cluster(settings: Settings) -> Cluster:
+    profile = ExecutionProfile(
+        load_balancing_policy=DCAwareRoundRobinPolicy(settings.local_dc),
+        retry_policy=FallthroughRetryPolicy(),
+        consistency_level=ConsistencyLevel.name_to_value[settings.consistency],
+        request_timeout=TIMEOUT,
+        row_factory=tuple_factory,
+    )
+    tls = None
+    if settings.tls:
+        tls = ssl.create_default_context(cafile=settings.tls["ca"])
+        tls.check_hostname = False
+    return Cluster(
+        list(settings.contact_points),
+        port=settings.port,
+        auth_provider=PlainTextAuthProvider(settings.username, settings.password),
+        execution_profiles={EXEC_PROFILE_DEFAULT: profile},
+        ssl_context=tls,
+        protocol_version=PROTOCOL,
+        schema_metadata_enabled=False,
+        token_metadata_enabled=False,
+        connect_timeout=10,
+    )
