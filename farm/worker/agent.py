@@ -6,6 +6,7 @@ what dead agents left.
 """
 
 import argparse
+import contextlib
 import errno
 import fcntl
 import gc
@@ -54,7 +55,7 @@ class Agent:
         self.supervisors: dict[int, _Running] = {}
         self.attempts: dict[tuple[str, int], int] = {}
         self.beaten = clock()
-        self.ending = False
+        self.ending = self.stopped = False
         self.incoming = self.reports = b""
         self.outgoing = bytearray()
         self.inbox, self.report = os.pipe()
@@ -138,7 +139,7 @@ class Agent:
                 else:
                     self._forget(task, attempt)
             case {"t": "stop"}:
-                self.ending = True
+                self.ending = self.stopped = True
 
     def _start(self, message: Message) -> None:
         task, attempt = message["task"], message["attempt"]
@@ -231,6 +232,19 @@ class Agent:
             processes.reap()
             time.sleep(0.01)
         processes.end_descendants(0)
+        for running in self.supervisors.values():
+            if running.forget:
+                self._forget(running.job.task, running.job.attempt)
+        if self.stopped:
+            self._leave()
+
+    def _leave(self) -> None:
+        """The run has ended: of its folders only those stay that hold something."""
+        (self.root / "agent.lock").unlink(missing_ok=True)
+        for folder in (self.root, self.out):
+            with contextlib.suppress(OSError):
+                if folder:
+                    folder.rmdir()
 
     def send(self, message: Message) -> None:
         self.outgoing += encode(message)

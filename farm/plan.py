@@ -1,0 +1,83 @@
+"""What a run will do, before it does it: the ring of tokens cut evenly into tasks. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Literal
+
+from farm.errors import InventoryError
+from farm.inventory import Host
+from farm.journal import Task
+from farm.link import Worker
+from farm.parts import FIRST_TOKEN, LAST_TOKEN
+from farm.preflight import Release
+
+TASKS_A_SLOT = 4
+"""Enough to balance workers of unlike speed, few enough that a program's start is noise."""
+
+Window = int | Literal["all"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A rebuild as it will run."""
+
+    env: str
+    workers: tuple[Worker, ...]
+    release: Release
+    window: Window
+    tasks: tuple[Task, ...]
+
+    @property
+    def slots(self) -> int:
+        return sum(worker.slots for worker in self.workers)
+
+
+def cut(pieces: int) -> list[tuple[int, int]]:
+    """The whole ring in even ranges, LO < token <= HI. Raises ValueError for less than one piece."""
+    if pieces < 1:
+        raise ValueError(f"the ring cannot be cut into {pieces} ranges")
+    width = LAST_TOKEN - FIRST_TOKEN
+    edges = [FIRST_TOKEN + width * piece // pieces for piece in range(pieces + 1)]
+    return list(pairwise(edges))
+
+
+def rebuild(env: str, workers: Sequence[Worker], release: Release, window: Window, pieces: int | None) -> Plan:
+    """Plan the rebuild of every object; ``pieces`` None: some a slot."""
+    ranges = cut(pieces or TASKS_A_SLOT * sum(worker.slots for worker in workers))
+    digits = len(str(len(ranges)))
+    program = release.program("rebuild_objects")
+    tasks = tuple(
+        Task(
+            id=f"r{number:0{digits}}",
+            command=f"exec {program} --range {low}:{high} --window {window}"
+            ' --out "$FARM_OUT/$FARM_TASK.$FARM_ATTEMPT.csv"',
+            detail={"range": [low, high]},
+        )
+        for number, (low, high) in enumerate(ranges, start=1)
+    )
+    return Plan(env, tuple(workers), release, window, tasks)
+
+
+def choose(hosts: Sequence[Host], limit: str | None) -> tuple[Host, ...]:
+    """The hosts that ``limit`` names, separated by commas. Raises InventoryError for a name that no host has."""
+    if limit is None:
+        return tuple(hosts)
+    wanted = [name.strip() for name in limit.split(",") if name.strip()]
+    known = {host.name: host for host in hosts}
+    unknown = [name for name in wanted if name not in known]
+    if unknown or not wanted:
+        named = ", ".join(unknown) or "nobody"
+        raise InventoryError(f"--limit names {named}, which is no worker; the workers are {', '.join(known)}")
+    return tuple(known[name] for name in dict.fromkeys(wanted))
+
+
+def as_json(plan: Plan) -> dict[str, Any]:
+    return {
+        "schema": 1,
+        "environment": plan.env,
+        "release": plan.release.digest,
+        "window": plan.window,
+        "workers": [{"name": worker.name, "slots": worker.slots} for worker in plan.workers],
+        "tasks": [{"id": task.id, **(task.detail or {}), "command": task.command} for task in plan.tasks],
+    }

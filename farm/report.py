@@ -1,0 +1,95 @@
+"""What verbs print at their end: tables for people, on standard output."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from farm.execute import Summary, WorkerShare
+from farm.preflight import Report
+from farm.show import clock, size, table
+
+
+def workers(reports: Sequence[Report]) -> None:
+    columns = ("worker", "address", "slots", "cores", "load", "memory free", "disk free", "release", "state")
+    table("Workers", columns, (_worker(report) for report in reports))
+
+
+def _worker(report: Report) -> tuple[str, ...]:
+    host, facts = report.host, report.facts
+    state = str(report.error) if report.error else "ready"
+    if facts is None:
+        return (host.name, host.address, "", "", "", "", "", "", state)
+    return (
+        host.name,
+        host.address,
+        str(report.slots),
+        str(facts.cores),
+        f"{facts.load:.2f}",
+        f"{size(facts.memory_available)} of {size(facts.memory)}",
+        f"{size(facts.disk_free)} of {size(facts.disk)}",
+        facts.release.digest[:12] if facts.release else "none",
+        state if report.error or facts.release else "no current release",
+    )
+
+
+def workers_json(reports: Sequence[Report]) -> dict[str, Any]:
+    return {"schema": 1, "workers": [_worker_json(report) for report in reports]}
+
+
+def _worker_json(report: Report) -> dict[str, Any]:
+    host, facts = report.host, report.facts
+    told = {"name": host.name, "address": host.address, "port": host.port, "slots": report.slots}
+    if facts:
+        told |= {
+            "cores": facts.cores,
+            "load": facts.load,
+            "memory": facts.memory,
+            "memory_available": facts.memory_available,
+            "disk": facts.disk,
+            "disk_free": facts.disk_free,
+            "release": facts.release.digest if facts.release else None,
+        }
+    return told | {"error": str(report.error) if report.error else None}
+
+
+def tasks(summary: Summary) -> None:
+    """Which worker did how much, and what became of every task."""
+    rows = [(name, *_share(share)) for name, share in summary.workers.items()]
+    total = ("all", str(summary.done), _sum(share.seconds for share in summary.workers.values()), "")
+    table(f"Run {summary.run}", ("worker", "tasks done", "seconds", "other attempts"), rows, total)
+    _books(summary)
+
+
+def _share(share: WorkerShare) -> tuple[str, str, str]:
+    others = {state: number for state, number in share.attempts.items() if state not in ("exited", "accepted")}
+    return str(share.done), _sum([share.seconds]), ", ".join(f"{number} {state}" for state, number in others.items())
+
+
+def _sum(seconds: Iterable[float]) -> str:
+    return f"{sum(seconds):.1f}"
+
+
+def rebuild(summary: Summary) -> None:
+    """The same with objects and rows."""
+    rows = []
+    for name, share in summary.workers.items():
+        done, seconds, others = _share(share)
+        rows.append((name, done, *_results(share.results), seconds, others))
+    every = (str(summary.done), *_results(summary.results), _sum(share.seconds for share in summary.workers.values()))
+    columns = ("worker", "tasks done", "objects", "rows", "size", "seconds", "other attempts")
+    table(f"Run {summary.run}", columns, rows, ("all", *every, ""))
+    _books(summary)
+
+
+def _results(results: Any) -> tuple[str, str, str]:
+    return f"{results.get('objects', 0):,}", f"{results.get('rows', 0):,}", size(results.get("bytes", 0))
+
+
+def _books(summary: Summary) -> None:
+    print(
+        f"{summary.submitted} tasks = {summary.done} done + {summary.failed} failed + {summary.held} held"
+        f" + {summary.cancelled} cancelled, in {clock(summary.seconds)}"
+    )
+    if objects := summary.results.get("objects"):
+        print(f"{objects:,} objects, {objects / max(summary.seconds, 1e-9):,.0f} objects/s")
+    for task, state, reason in summary.troubles:
+        print(f"task {task} {state}: {reason}")
