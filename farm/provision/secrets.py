@@ -51,6 +51,7 @@ def option_file(inventory: Inventory, account: str, password: str, port: int, da
     return (
         f'[client]\nuser = {account.replace("galera_", "farm_")}\npassword = "{password}"\nport = {port}\n'
         f"database = {database}\n\n[farm]\nhosts = {hosts}\nmode = {inventory.load_mode}\nzeros = {inventory.zeros}\n"
+        f"window = {inventory.window}\n"
     )
 
 
