@@ -50,7 +50,7 @@ def kind(sql: str) -> str:
 
 def parse(sql: str, texts: Sequence[Field]) -> Values:
     """The values of a column of SQL type ``sql``. Raises BadFieldError for the first text that is not one."""
-    null = np.fromiter((text is None for text in texts), bool, len(texts))
+    null = np.array([text is None for text in texts]) if None in texts else np.zeros(len(texts), bool)
     known = kind(sql)
     if known in ("double", "float"):
         return Values(_reals(texts, null, known), null)
@@ -84,7 +84,7 @@ def distance(one: Values, other: Values, row: int) -> float:
 
 
 def _reals(texts: Sequence[Field], null: Bools, known: str) -> NDArray[Any]:
-    values = np.array(_converted(float, texts, null), dtype=np.float64)
+    values = np.fromiter(_converted(float, texts, null), np.float64, len(texts))
     if not np.isfinite(values).all():
         row = int(np.flatnonzero(~np.isfinite(values))[0])
         raise BadFieldError(row, f"{_show(texts[row])} is not a finite number")
