@@ -22,8 +22,10 @@ class Band:
     """magpsf, NaN where missing."""
 
 
-def _is_g(curves: LightCurves) -> Bools:
-    return curves.real("fid") == 1
+def is_g(curves: LightCurves) -> Bools:
+    """Which detections are in g. Needs ``fid``."""
+    chosen: Bools = curves.real("fid") == 1
+    return chosen
 
 
 def _band(curves: LightCurves, chosen: Bools) -> Band:
@@ -32,11 +34,11 @@ def _band(curves: LightCurves, chosen: Bools) -> Band:
 
 
 def _g(curves: LightCurves) -> Band:
-    return _band(curves, curves.once(_is_g))
+    return _band(curves, curves.once(is_g))
 
 
 def _r(curves: LightCurves) -> Band:
-    return _band(curves, ~curves.once(_is_g))
+    return _band(curves, ~curves.once(is_g))
 
 
 def bands(curves: LightCurves) -> tuple[Band, Band]:
@@ -46,8 +48,10 @@ def bands(curves: LightCurves) -> tuple[Band, Band]:
 
 def _positive(curves: LightCurves) -> Bools:
     sign = curves.text("isdiffpos")
-    chosen = np.zeros(len(sign), bool)
-    return np.logical_or(sign == "t", sign == "1", out=chosen, casting="unsafe")
+    chosen: Bools = sign == "t"
+    others = np.flatnonzero(~chosen)
+    chosen[others] = sign[others] == "1"
+    return chosen
 
 
 def positive(curves: LightCurves) -> Bools:

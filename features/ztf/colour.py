@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from features.curves import Floats, Ints, LightCurves
+from features.curves import Floats, Ints, LightCurves, Segments
 from features.declare import Feature, FeatureArrays, family
-from features.ztf.bands import NEEDS, positive
+from features.ztf.bands import NEEDS, is_g, positive
 from features.ztf.sources import LASAIR
 
 
@@ -22,34 +22,29 @@ from features.ztf.sources import LASAIR
     needs=f"{NEEDS} nid isdiffpos",
 )
 def colour(curves: LightCurves) -> FeatureArrays:
-    mag, night, is_g = curves.real("magpsf"), curves.real("nid"), curves.real("fid") == 1
+    mag, night = curves.real("magpsf"), curves.real("nid")
     rows = np.flatnonzero(positive(curves) & ~np.isnan(mag) & ~np.isnan(night))
-    rows, first = _nights(rows, np.searchsorted(curves.start, rows, side="right") - 1, night[rows])
-    last_g = _greatest(np.where(is_g[rows], rows, -1), first)
-    last_r = _greatest(np.where(is_g[rows], -1, rows), first)
-    first_r = -_greatest(np.where(is_g[rows], -curves.rows, -rows), first)
-    both = np.flatnonzero((last_g >= 0) & (last_r >= 0))
-    # Assigned in ascending order of each night's first r, so that an object keeps its last such night.
-    both = both[np.argsort(first_r[both])]
-    owner = np.searchsorted(curves.start, last_g[both], side="right") - 1
-    chosen = np.full(len(curves), -1)
-    chosen[owner] = both
-    found = chosen >= 0
+    owner = np.repeat(np.arange(len(curves)), curves.segments.subset(rows).count)
+    rows, nights = _by_night(rows, owner, night[rows])
+    in_g = curves.once(is_g)[rows]
+    g_rows, r_rows = rows[in_g], rows[~in_g]
+    g, r = nights.subset(np.flatnonzero(in_g)), nights.subset(np.flatnonzero(~in_g))
+    both = np.flatnonzero(g.filled & r.filled)
+    # In the order of each night's first r: of an object's nights the last one stays.
+    both = both[np.argsort(r_rows[r.start[both]], kind="stable")]
+    last_g, last_r = g_rows[g.start[both + 1] - 1], r_rows[r.start[both + 1] - 1]
+    object_of = owner[nights.start[both]]
     difference, when = np.full(len(curves), np.nan), np.full(len(curves), np.nan)
-    g, r = last_g[chosen[found]], last_r[chosen[found]]
-    difference[found] = mag[g] - mag[r]
-    when[found] = curves.real("jd")[g]
+    difference[object_of] = mag[last_g] - mag[last_r]
+    when[object_of] = curves.real("jd")[last_g]
     return difference, when
 
 
-def _nights(rows: Ints, owner: Ints, night: Floats) -> tuple[Ints, Ints]:
-    """The rows with each object's nights put together, in order within a night, and where each night starts."""
-    if np.any((owner[1:] == owner[:-1]) & (night[1:] < night[:-1])):
+def _by_night(rows: Ints, owner: Ints, night: Floats) -> tuple[Ints, Segments]:
+    """The rows with those of an object's night put together, in order within it, and the nights as segments of them."""
+    same_object = owner[1:] == owner[:-1]
+    if np.any(same_object & (night[1:] < night[:-1])):
         order = np.lexsort((rows, night, owner))
-        rows, owner, night = rows[order], owner[order], night[order]
-    new = (owner[1:] != owner[:-1]) | (night[1:] != night[:-1])
-    return rows, np.flatnonzero(np.concatenate((np.full(min(1, len(rows)), True), new)))
-
-
-def _greatest(rows: Ints, first: Ints) -> Ints:
-    return np.maximum.reduceat(rows, first) if len(first) else np.empty(0, np.int64)
+        rows, night = rows[order], night[order]
+    first = np.flatnonzero(~same_object | (night[1:] != night[:-1])) + 1
+    return rows, Segments(np.concatenate(([0], first, [len(rows)])) if len(rows) else np.zeros(1, np.int64))

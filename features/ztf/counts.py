@@ -40,8 +40,8 @@ def band_times(curves: LightCurves) -> FeatureArrays:
 
 @family(
     Feature("ncandgp", "int", "", "never", "Good and positive detections: rb or drb above 0.75.", LASAIR),
-    Feature("ncandgp_7", "int", "", "never", "Of these, those less than 7 days before jdmax.", LASAIR),
-    Feature("ncandgp_14", "int", "", "never", "Of these, those less than 14 days before jdmax.", LASAIR),
+    Feature("ncandgp_7", "int", "", "never", "Good and positive detections less than 7 days before jdmax.", LASAIR),
+    Feature("ncandgp_14", "int", "", "never", "Good and positive detections less than 14 days before jdmax.", LASAIR),
     needs="jd isdiffpos rb drb",
 )
 def good_detections(curves: LightCurves) -> FeatureArrays:

@@ -8,14 +8,12 @@ _NULL = "null in the latest detection"
 
 
 @family(
+    Feature("sgmag1", "float", "mag", _NULL, "g of the nearest PS1 source; -999 stays.", PACKET),
+    Feature("srmag1", "float", "mag", _NULL, "r of the nearest PS1 source; -999 stays.", PACKET),
     Feature(
-        "sgmag1", "float", "mag", _NULL, "g of the nearest PS1 source, by the latest detection; -999 stays.", PACKET
+        "sgscore1", "float", "", _NULL, "Star (1) or galaxy (0) score of the nearest PS1 source; -999 stays.", PACKET
     ),
-    Feature(
-        "srmag1", "float", "mag", _NULL, "r of the nearest PS1 source, by the latest detection; -999 stays.", PACKET
-    ),
-    Feature("sgscore1", "float", "", _NULL, "Star (1) or galaxy (0) score of that source; -999 stays.", PACKET),
-    Feature("distpsnr1", "float", "arcsec", _NULL, "Distance of that source; -999 stays.", PACKET),
+    Feature("distpsnr1", "float", "arcsec", _NULL, "Distance of the nearest PS1 source; -999 stays.", PACKET),
     needs="sgmag1 srmag1 sgscore1 distpsnr1",
 )
 def ps1(curves: LightCurves) -> FeatureArrays:
@@ -28,7 +26,7 @@ def ps1(curves: LightCurves) -> FeatureArrays:
         "varchar(16)",
         "",
         "null, or the text null, in the latest detection",
-        "Name of the nearest known solar system object, by the latest detection.",
+        "Name of the nearest known solar system object.",
         PACKET,
     ),
     needs="ssnamenr",

@@ -34,7 +34,7 @@ DEVIATIONS = (
     ),
     Deviation(
         "A null costs what needs it, not the row.",
-        "The original raises for a null magnitude or coordinate, and the object keeps its old row.",
+        "The original raises where a magnitude or a coordinate is null, and makes no row of that object.",
         "test_nulls_everywhere_still_give_a_full_row",
     ),
 )

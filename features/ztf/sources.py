@@ -3,4 +3,4 @@
 LASAIR = "Lasair ZTF pipeline"
 PACKET = "ZTF alert packet"
 HTM = "Kunszt, Szalay & Thakar 2001, Hierarchical Triangular Mesh"
-GALACTIC = "J2000 galactic pole, Reid & Brunthaler 2004"
+GALACTIC = "Hipparcos catalogue (ESA 1997), vol. 1, 1.5.3"
