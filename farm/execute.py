@@ -51,6 +51,8 @@ class Summary:
     interrupted: bool
     results: Mapping[str, int]
     workers: Mapping[str, WorkerShare]
+    unread: tuple[str, ...]
+    """objectIds whose light curve could not be read."""
     troubles: tuple[tuple[str, str, str], ...]
     """Tasks that failed or are held: id, state, reason."""
 
@@ -58,7 +60,9 @@ class Summary:
     def exit(self) -> Exit:
         if self.interrupted:
             return Exit.INTERRUPTED
-        return Exit.OK if self.done == self.submitted else Exit.TASKS_FAILED
+        if self.done < self.submitted:
+            return Exit.TASKS_FAILED
+        return Exit.UNREAD if self.unread else Exit.OK
 
     def as_json(self) -> dict[str, Any]:
         return {"schema": 1, **asdict(self)}
@@ -112,7 +116,9 @@ def summarise(run: Run, journal: Journal, seconds: float) -> Summary:
     attempts = journal.attempts_by_worker()
     tasks, walls, results = Counter[str](), Counter[str](), Counter[str]()
     by_worker: dict[str, Counter[str]] = {name: Counter() for name in attempts}
+    unread: list[str] = []
     for each in journal.accepted():
+        unread += each.result.get("unread", ())
         tasks[each.worker] += 1
         walls[each.worker] += each.wall  # type: ignore[assignment]
         numbers = {key: value for key, value in each.result.items() if isinstance(value, int)}
@@ -130,5 +136,6 @@ def summarise(run: Run, journal: Journal, seconds: float) -> Summary:
             name: WorkerShare(tasks[name], round(walls[name], 3), dict(by_worker[name]), attempts[name])
             for name in sorted(attempts)
         },
+        unread=tuple(unread),
         troubles=tuple(journal.troubles()),
     )

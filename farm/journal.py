@@ -18,8 +18,8 @@ FORMAT = 1
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE tasks (
-    position INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, command TEXT NOT NULL, timeout REAL, detail TEXT NOT NULL,
-    state TEXT NOT NULL, reason TEXT NOT NULL, accepted INTEGER
+    position INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, command TEXT NOT NULL, timeout REAL,
+    ok TEXT NOT NULL, detail TEXT NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL, accepted INTEGER
 );
 CREATE TABLE attempts (
     task TEXT NOT NULL, attempt INTEGER NOT NULL, worker TEXT NOT NULL, mark TEXT NOT NULL, state TEXT NOT NULL,
@@ -41,6 +41,8 @@ class Task:
     command: str
     timeout: float | None = None
     """Seconds."""
+    ok: tuple[int, ...] = (0,)
+    """Exit codes of an attempt that ended well."""
     detail: Mapping[str, Any] | None = None
     """What the verb that made the task wants to know about it later."""
 
@@ -129,8 +131,12 @@ class Journal:
             db.execute("BEGIN")
             db.executemany("INSERT INTO meta VALUES (?, ?)", [(key, json.dumps(value)) for key, value in meta.items()])
             db.executemany(
-                "INSERT INTO tasks (id, command, timeout, detail, state, reason) VALUES (?, ?, ?, ?, 'pending', '')",
-                ((task.id, task.command, task.timeout, json.dumps(task.detail or {})) for task in tasks),
+                "INSERT INTO tasks (id, command, timeout, ok, detail, state, reason)"
+                " VALUES (?, ?, ?, ?, ?, 'pending', '')",
+                (
+                    (task.id, task.command, task.timeout, json.dumps(task.ok), json.dumps(task.detail or {}))
+                    for task in tasks
+                ),
             )
         db.execute(f"PRAGMA user_version = {FORMAT}")
         db.close()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Literal
 
-from farm.errors import InventoryError
+from farm.errors import Exit, InventoryError
 from farm.inventory import Host
 from farm.journal import Task
 from farm.link import Worker
@@ -52,6 +52,7 @@ def rebuild(env: str, workers: Sequence[Worker], release: Release, window: Windo
             id=f"r{number:0{digits}}",
             command=f"exec {program} --range {low}:{high} --window {window}"
             ' --out "$FARM_OUT/$FARM_TASK.$FARM_ATTEMPT.csv"',
+            ok=(Exit.OK, Exit.UNREAD),
             detail={"range": [low, high]},
         )
         for number, (low, high) in enumerate(ranges, start=1)

@@ -4,8 +4,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from farm.execute import Summary, WorkerShare
+from farm.plan import Plan
 from farm.preflight import Report
 from farm.show import clock, size, table
+
+SHOWN = 20
 
 
 def workers(reports: Sequence[Report]) -> None:
@@ -51,6 +54,15 @@ def _worker_json(report: Report) -> dict[str, Any]:
     return told | {"error": str(report.error) if report.error else None}
 
 
+def plan(planned: Plan) -> None:
+    """What a rebuild would do."""
+    rows = [(worker.name, worker.host.address, str(worker.slots)) for worker in planned.workers]
+    table("Plan", ("worker", "address", "slots"), rows, ("all", "", str(planned.slots)))
+    window = "all of each light curve" if planned.window == "all" else f"the latest {planned.window} days"
+    print(f"{len(planned.tasks)} token ranges, {window}, release {planned.release.digest[:12]}; the first one:")
+    print(planned.tasks[0].command)
+
+
 def tasks(summary: Summary) -> None:
     """Which worker did how much, and what became of every task."""
     rows = [(name, *_share(share)) for name, share in summary.workers.items()]
@@ -91,5 +103,14 @@ def _books(summary: Summary) -> None:
     )
     if objects := summary.results.get("objects"):
         print(f"{objects:,} objects, {objects / max(summary.seconds, 1e-9):,.0f} objects/s")
-    for task, state, reason in summary.troubles:
-        print(f"task {task} {state}: {reason}")
+    _some([f"task {task} {state}: {reason}" for task, state, reason in summary.troubles])
+    if summary.unread:
+        print(f"{len(summary.unread):,} objects could not be read:")
+        _some(summary.unread)
+
+
+def _some(lines: Sequence[str]) -> None:
+    for line in lines[:SHOWN]:
+        print(line)
+    if len(lines) > SHOWN:
+        print(f"and {len(lines) - SHOWN:,} more: --json names them all")

@@ -283,7 +283,7 @@ class Runner:
         if attempt is None or attempt.mark != receipt["mark"]:
             return
         line.running.pop(name, None)
-        reason = _failure(receipt)
+        reason = _failure(receipt, self._tasks[name].ok)
         records = (record.ended(receipt, reason, time.time()),)
         if reason:
             line.failed += 1
@@ -350,7 +350,7 @@ class Runner:
         link.send({"t": "forget", "task": name, "attempt": number}, epoch)
 
 
-def _failure(receipt: Message) -> str | None:
+def _failure(receipt: Message, ok: tuple[int, ...]) -> str | None:
     """Why an attempt failed, by its receipt; None where it ended well."""
     if receipt["reason"]:
         return str(receipt["reason"])
@@ -358,4 +358,4 @@ def _failure(receipt: Message) -> str | None:
         return str(receipt["error"])
     if receipt["signal"]:
         return f"killed by signal {receipt['signal']}"
-    return None if receipt["code"] == 0 else f"exit code {receipt['code']}"
+    return None if receipt["code"] in ok else f"exit code {receipt['code']}"

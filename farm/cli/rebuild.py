@@ -1,0 +1,58 @@
+"""``farm rebuild``."""
+
+import json
+from typing import Annotated, Literal
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(rebuild)
+
+
+def _window(text: str | None) -> int | Literal["all"] | None:
+    if text is None or text == "all":
+        return "all" if text else None
+    if not text.isdecimal() or not int(text):
+        raise typer.BadParameter(f"{text!r} is neither a number of days nor 'all'")
+    return int(text)
+
+
+def rebuild(
+    inventory: Annotated[str, typer.Option("--inventory", "-i", help="Name under inventory/, or a path.")] = "lab",
+    window: Annotated[str | None, typer.Option(metavar="DAYS|all", help="What to use of each light curve.")] = None,
+    ranges: Annotated[int | None, typer.Option(min=1, help="Pieces to cut the ring of tokens into.")] = None,
+    slots: Annotated[int | None, typer.Option(min=1, help="Tasks at a time on each worker.")] = None,
+    limit: Annotated[str | None, typer.Option(help="These workers only: names with commas.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and do nothing.")] = False,
+    load: Annotated[bool, typer.Option("--load", help="Go on to the load.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The plan or summary as JSON.")] = False,
+) -> None:
+    """Rebuild every object's features from its light curve, on all workers."""
+    days = _window(window)
+
+    from farm import inventory as inventories
+    from farm import plan, report
+    from farm import rebuild as driver
+    from farm.errors import Exit
+    from farm.transport.ssh import SshTransport
+
+    environment = inventories.load(inventory)
+    transport = SshTransport(environment.home.known_hosts)
+    planned = driver.prepare(environment, transport, window=days, ranges=ranges, slots=slots, limit=limit)
+    if dry_run:
+        if as_json:
+            typer.echo(json.dumps(plan.as_json(planned)))
+        else:
+            report.plan(planned)
+        return
+    summary = driver.rebuild(environment, transport, planned)
+    if as_json:
+        typer.echo(json.dumps(summary.as_json()))
+    else:
+        report.rebuild(summary)
+    if load and summary.exit in (Exit.OK, Exit.UNREAD):
+        from farm.cli.load import load as load_run
+
+        load_run(run=summary.run, inventory=inventory)
+    raise typer.Exit(summary.exit)

@@ -1,0 +1,72 @@
+"""``farm rebuild``: the features of every object, from Cassandra to verified parts on the head."""
+
+from farm import execute, plan, preflight, runs
+from farm.collect import PartCollector
+from farm.errors import CassandraError
+from farm.execute import Summary
+from farm.inventory import Inventory
+from farm.journal import Journal
+from farm.link import agent_command
+from farm.parts import cover_ring
+from farm.plan import Plan, Window
+from farm.runner import Job
+from farm.transport import Transport
+
+_CHECK_SECONDS = 60
+
+
+def prepare(
+    inventory: Inventory,
+    transport: Transport,
+    *,
+    window: Window | None = None,
+    ranges: int | None = None,
+    slots: int | None = None,
+    limit: str | None = None,
+) -> Plan:
+    """Ask the workers and plan the run; nothing is written anywhere.
+
+    Raises UnreachableError, HostKeyError or ReleaseError where a worker is not ready, CassandraError where one has
+    no way to Cassandra.
+    """
+    hosts = plan.choose(inventory.group("workers"), limit)
+    reports, workers = execute.muster(hosts, slots, transport)
+    release = preflight.ready(reports, inventory)
+    check = f"exec {release.program('rebuild_objects')} --check"
+    if failed := preflight.failures(hosts, transport, check, _CHECK_SECONDS):
+        name, said = next(iter(failed.items()))
+        why = said.err.strip().rpartition("\n")[2].removeprefix("rebuild_objects: ")
+        others = f" (and {', '.join(list(failed)[1:])} neither)" if len(failed) > 1 else ""
+        raise CassandraError(f"{name} cannot read Cassandra{others}: {why or f'exit code {said.code}'}")
+    return plan.rebuild(inventory.env, workers, release, inventory.window if window is None else window, ranges)
+
+
+def rebuild(inventory: Inventory, transport: Transport, planned: Plan) -> Summary:
+    """Run the plan; every accepted part stands in the run's ``parts`` when this returns.
+
+    Raises PartsError where all tasks are done and their parts do not cover the ring exactly once.
+    """
+    run = runs.create(inventory.env, "rebuild")
+    meta = {"verb": "rebuild", "window": planned.window, "ranges": len(planned.tasks)}
+    journal = execute.begin(run, inventory, planned.release, planned.tasks, meta)
+    shared = inventory.shared_dir
+    job = Job(
+        run=run,
+        tasks=planned.tasks,
+        workers=planned.workers,
+        agent=agent_command(planned.release, run.id, run.env, str(shared) if shared else None),
+        transport=transport,
+        title=f"rebuild on {len(planned.workers)} workers",
+        collect=PartCollector(run, planned.release, planned.window, shared),
+    )
+    try:
+        summary = execute.execute(job, journal)
+        if summary.done == summary.submitted:
+            _require_whole(journal)
+        return summary
+    finally:
+        journal.close()
+
+
+def _require_whole(journal: Journal) -> None:
+    cover_ring((low, high) for low, high in (each.detail["range"] for each in journal.accepted()))
