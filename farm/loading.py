@@ -1,0 +1,140 @@
+"""``farm load``: a run's parts to the loader, and ``csv_to_database`` on them there."""
+
+import json
+import secrets
+import shlex
+import sys
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from farm.errors import Exit, FarmError, PartsError, ReleaseError, RunError, UnreachableError
+from farm.inventory import Host, Inventory
+from farm.journal import Journal
+from farm.runs import Run, find
+from farm.transport import Session, Transport
+
+LOADS = PurePosixPath("/var/lib/farm/loads")
+OPTION_FILE = PurePosixPath("/etc/farm/loader.cnf")
+_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A rebuild that has ended well, and all its parts."""
+
+    run: Run
+    release: PurePosixPath
+    """The folder of its release, on workers and on a remote loader."""
+    parts: tuple[Path, ...]
+    """CSVs and manifests, on the head."""
+
+
+def ready(env: str, text: str) -> Ready:
+    """The run that ``text`` means (see ``farm.runs.find``), with what its load needs.
+
+    Raises RunError where it is none that can be loaded, PartsError where a part is missing.
+    """
+    run = find(env, text)
+    journal = Journal(run.journal)
+    try:
+        meta, counts, accepted = journal.meta(), journal.counts(), journal.accepted()
+    finally:
+        journal.close()
+    if (verb := run.id.split("-")[1]) != "rebuild":
+        raise RunError(f"run {run.id} is one of farm {verb} and has no parts: name one of farm rebuild")
+    if open_ := {state: number for state, number in counts.items() if state != "done"}:
+        told = ", ".join(f"{number} {state}" for state, number in open_.items())
+        raise RunError(f"run {run.id} is not whole ({told} of {sum(counts.values())} tasks): rebuild again, then load")
+    names = [run.parts / f"{each.task}.{each.attempt}.{kind}" for each in accepted for kind in ("csv", "json")]
+    if missing := [name for name in names if not name.exists()]:
+        raise PartsError(f"{len(missing)} files of run {run.id} are missing, {missing[0]} the first: rebuild again")
+    return Ready(run, PurePosixPath(meta["folder"]), tuple(names))
+
+
+def load(inventory: Inventory, text: str, transport: Transport) -> dict[str, Any]:
+    """Load a run on the loader of its inventory; returns the summary of ``csv_to_database``, also kept with the run.
+
+    Raises RunError, PartsError or GaleraError where it cannot be loaded, UnreachableError or ReleaseError for a loader
+    that is a host of its own.
+    """
+    loader = inventory.group("loader")[0]
+    what = ready(inventory.env, text)
+    with what.run.locked():
+        said = _here(inventory, what) if loader.local else _there(loader, what, transport)
+        keep(what.run, said)
+    return said
+
+
+def keep(run: Run, said: dict[str, Any]) -> None:
+    """Keep a load's summary with its run, and the names of guarded and absent objects as lists of their own."""
+    run.load.mkdir(mode=0o700, exist_ok=True)
+    (run.load / "summary.json").write_text(json.dumps(said, indent=2) + "\n", encoding="utf-8")
+    for name in ("guarded", "absent"):
+        objects = said["load"][f"{name}_objects"]
+        (run.load / f"{name}.txt").write_text("".join(f"{each}\n" for each in objects), encoding="utf-8")
+
+
+def _here(inventory: Inventory, what: Ready) -> dict[str, Any]:
+    from farm.load.main import load as csv_to_database
+
+    return csv_to_database(what.run.parts, inventory.home.secret("galera_loader.cnf"))
+
+
+def _there(loader: Host, what: Ready, transport: Transport) -> dict[str, Any]:
+    session = transport.connect(loader)
+    try:
+        program = what.release / "bin" / "csv_to_database"
+        if session.run(f"test -x {shlex.quote(str(program))}", _SECONDS).code != 0:
+            raise ReleaseError(
+                f"{loader.where} lacks {program}, the program of the run's release: ansible-playbook provision.yml"
+            )
+        folder = LOADS / what.run.id
+        _bring(session, what, folder)
+        command = shlex.join([str(program), str(folder), "--option-file", str(OPTION_FILE), "--json"])
+        return _follow(session, loader, command)
+    finally:
+        session.close()
+
+
+def _bring(session: Session, what: Ready, folder: PurePosixPath) -> None:
+    """Copy the parts that are not there yet; those that are were put there whole."""
+    place = shlex.quote(str(folder))
+    made = session.run(f"umask 027 && mkdir -p {place} && rm -f {place}/.coming && ls {place}", _SECONDS)
+    if made.code != 0:
+        raise UnreachableError(f"the loader cannot make {folder} ({made.err.strip()}): ansible-playbook provision.yml")
+    there = set(made.out.split())
+    for number, part in enumerate(what.parts, start=1):
+        if part.name not in there:
+            coming = folder / ".coming"
+            session.put(part, str(coming))
+            session.run(f"mv {shlex.quote(str(coming))} {shlex.quote(str(folder / part.name))}", _SECONDS)
+        sys.stderr.write(f"\rcopy    {number:>11,} of {len(what.parts):,} files")
+    sys.stderr.write("\n")
+
+
+def _follow(session: Session, loader: Host, command: str) -> dict[str, Any]:
+    """Run the program, its progress on our standard error; its last lines are the summary and a receipt."""
+    mark = secrets.token_hex(8)
+    said, last, code = "", "", None
+    for raw in session.open(f"{command} 2>&1 </dev/null; echo {mark} $?").lines():
+        line = raw.decode(errors="replace")
+        if line.startswith("{"):
+            said = line
+        elif line.startswith(mark):
+            code = int(line.split()[1])
+        else:
+            last = line
+            sys.stderr.write(f"{line}\n")
+    if code is None:
+        raise UnreachableError(f"the connection to {loader.where} broke during the load: run farm load again")
+    if not said:
+        raise _error(code, last.removeprefix("csv_to_database: "))
+    return dict(json.loads(said))
+
+
+def _error(code: int, text: str) -> FarmError:
+    """The program's error as the class that has its exit code."""
+    kinds = {kind.exit: kind for kind in FarmError.__subclasses__()}
+    known = code in set(Exit)
+    return kinds.get(Exit(code), FarmError)(text) if known else FarmError(f"csv_to_database ended with {code}: {text}")
