@@ -9,6 +9,7 @@ from farm.errors import HostKeyError, SetupError, UnreachableError
 from farm.inventory import Host, Inventory, load
 from farm.provision import program
 from farm.provision.files import read_or_empty, write_private
+from farm.provision.inventory import reached
 
 SCAN_SECONDS = 5
 
@@ -20,7 +21,7 @@ def ensure(inventory: Inventory, accept_new: bool, write: bool) -> dict[str, Any
     none.
     """
     known_hosts = inventory.home.known_hosts
-    missing = [host for host in inventory.group("all") if not host.local and not _is_pinned(host, known_hosts)]
+    missing = [host for host in reached(inventory) if not _is_pinned(host, known_hosts)]
     if not missing:
         return {"changed": [], "fingerprints": []}
     if not accept_new:

@@ -4,11 +4,19 @@ import sys
 from typing import Any
 
 from farm.errors import InventoryError
-from farm.inventory import Inventory, load
+from farm.inventory import Host, Inventory, load
 from farm.provision import program
 
 GROUPS = ("workers", "cassandra", "galera", "head", "loader")
 MANAGED = {"managed_cassandra": "cassandra", "managed_galera": "galera"}
+REACHED = ("workers", "pipeline", "loader", *MANAGED)
+"""Groups whose hosts are logged in to; databases that are not ours to run are only named."""
+
+
+def reached(inventory: Inventory) -> list[Host]:
+    """Every host that provisioning logs in to over SSH, once."""
+    hosts = {host.name: host for group in REACHED if inventory.has(group) for host in inventory.group(group)}
+    return [host for host in hosts.values() if not host.local]
 
 
 def check(inventory: Inventory) -> dict[str, Any]:

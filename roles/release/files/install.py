@@ -41,7 +41,7 @@ def install(release):
 
 SELF_TEST = """
 import json, sys
-import cassandra.cluster, numpy, farm.worker.agent
+import cassandra.cluster, numpy
 from features import survey
 from features.schema import schema_hash
 if len(sys.argv) > 2:
@@ -54,7 +54,7 @@ assert found == said, f"schema hash {found}, and the release says {said}"
 def test(release, kind):
     """The release does what it is for: its imports, its programs, and the schema that it says."""
     run(str(release / "bin/python"), "-c", SELF_TEST, str(release / "release.json"), *(["loader"] * (kind == "loader")))
-    for program in ("farm-agent", *(["csv_to_database"] * (kind == "loader"))):
+    for program in ("farm-agent", "busy", "rebuild_objects", *(["csv_to_database"] * (kind == "loader"))):
         run(str(release / "bin" / program), "--help")
 
 
