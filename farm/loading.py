@@ -3,6 +3,7 @@
 import json
 import secrets
 import shlex
+import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -61,7 +62,7 @@ def load(inventory: Inventory, text: str, transport: Transport) -> dict[str, Any
     loader = inventory.group("loader")[0]
     what = ready(inventory.env, text)
     with what.run.locked():
-        said = _here(inventory, what) if loader.local else _there(loader, what, transport)
+        said = _here(inventory, what) if loader.local else _there(loader, what, transport, inventory.shared_dir)
         keep(what.run, said)
     return said
 
@@ -81,7 +82,7 @@ def _here(inventory: Inventory, what: Ready) -> dict[str, Any]:
     return csv_to_database(what.run.parts, inventory.home.secret("galera_loader.cnf"))
 
 
-def _there(loader: Host, what: Ready, transport: Transport) -> dict[str, Any]:
+def _there(loader: Host, what: Ready, transport: Transport, shared: Path | None) -> dict[str, Any]:
     session = transport.connect(loader)
     try:
         program = what.release / "bin" / "csv_to_database"
@@ -89,16 +90,28 @@ def _there(loader: Host, what: Ready, transport: Transport) -> dict[str, Any]:
             raise ReleaseError(
                 f"{loader.where} lacks {program}, the program of the run's release: ansible-playbook provision.yml"
             )
-        folder = LOADS / what.run.id
-        _bring(session, what, folder)
+        folder = _share(what, shared) if shared else _bring(session, what)
         command = shlex.join([str(program), str(folder), "--option-file", str(OPTION_FILE), "--json"])
         return _follow(session, loader, command)
     finally:
         session.close()
 
 
-def _bring(session: Session, what: Ready, folder: PurePosixPath) -> None:
-    """Copy the parts that are not there yet; those that are were put there whole."""
+def _share(what: Ready, shared: Path) -> Path:
+    """Put the parts where head and loader both see them."""
+    folder = shared / "loads" / what.run.id
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for part in what.parts:
+            shutil.copyfile(part, folder / part.name)
+    except OSError as error:
+        raise RunError(f"the parts of run {what.run.id} cannot be put into {folder}: {error}") from None
+    return folder
+
+
+def _bring(session: Session, what: Ready) -> PurePosixPath:
+    """Copy the parts that the loader lacks; those that are there were put there whole."""
+    folder = LOADS / what.run.id
     place = shlex.quote(str(folder))
     made = session.run(f"umask 027 && mkdir -p {place} && rm -f {place}/.coming && ls {place}", _SECONDS)
     if made.code != 0:
@@ -111,6 +124,7 @@ def _bring(session: Session, what: Ready, folder: PurePosixPath) -> None:
             session.run(f"mv {shlex.quote(str(coming))} {shlex.quote(str(folder / part.name))}", _SECONDS)
         sys.stderr.write(f"\rcopy    {number:>11,} of {len(what.parts):,} files")
     sys.stderr.write("\n")
+    return folder
 
 
 def _follow(session: Session, loader: Host, command: str) -> dict[str, Any]:

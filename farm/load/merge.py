@@ -8,8 +8,8 @@ from farm.errors import GaleraError, PartsError
 from farm.galera import Account, ConflictError, Node, NodeLostError, connect
 from farm.load.check import Parts
 from farm.load.progress import Progress
-from farm.load.sql import COLUMNS, TABLE, Statements
-from features.schema import alters
+from farm.load.sql import Statements
+from farm.load.table import require_declared
 
 CHUNK = 5_000
 _CONFLICTS, _LOSSES = 12, 6
@@ -52,7 +52,7 @@ def merge(parts: Parts, account: Account) -> Merged:
         with connect(account, folder=parts.folder) as node:
             merged.node = node.address
             try:
-                _require_declared(node, parts, account)
+                require_declared(node, account, parts.survey)
                 _stage(node, parts, statements(parts, account))
                 _merge(node, parts.rows, account, statements(parts, account), merged)
             except NodeLostError as error:
@@ -60,21 +60,6 @@ def merge(parts: Parts, account: Account) -> Merged:
             else:
                 return merged
     raise GaleraError(f"the load lost its node {_LOSSES} times: see to the cluster, then run this again")
-
-
-def _require_declared(node: Node, parts: Parts, account: Account) -> None:
-    columns = dict(node.rows(COLUMNS, (account.database, TABLE)))
-    if not columns:
-        raise GaleraError(
-            f"{node.address} has no table {TABLE} in database {account.database} that {account.user} can see:"
-            " ansible-playbook provision.yml makes it"
-        )
-    indexes = [index.name for index in parts.survey.indexes]
-    if missing := alters(parts.survey, columns, indexes, TABLE):
-        raise GaleraError(
-            f"table {TABLE} at {node.address} is not as the features are declared; nothing was loaded. It needs:"
-            f" {' '.join(missing)}"
-        )
 
 
 def _stage(node: Node, parts: Parts, sql: Statements) -> None:

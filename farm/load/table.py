@@ -1,0 +1,28 @@
+"""The table as it stands."""
+
+from farm.errors import GaleraError
+from farm.galera import Account, Node
+from farm.load.sql import COLUMNS, TABLE
+from features.declare import Survey
+from features.schema import alters
+
+
+def columns(node: Node, account: Account) -> list[tuple[str, str]]:
+    """Name and SQL type of each column of the table, in its order. Raises GaleraError where there is no table."""
+    found = [(str(name), str(sql)) for name, sql in node.rows(COLUMNS, (account.database, TABLE))]
+    if not found:
+        raise GaleraError(
+            f"{node.address} has no table {TABLE} in database {account.database} that {account.user} can see:"
+            " ansible-playbook provision.yml makes it"
+        )
+    return found
+
+
+def require_declared(node: Node, account: Account, survey: Survey) -> None:
+    """Raises GaleraError where the table lacks a column of the survey, or has it with another type."""
+    indexes = [index.name for index in survey.indexes]
+    if missing := alters(survey, dict(columns(node, account)), indexes, TABLE):
+        raise GaleraError(
+            f"table {TABLE} at {node.address} is not as the features are declared; nothing was loaded. It needs:"
+            f" {' '.join(missing)}"
+        )
