@@ -3,12 +3,20 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from farm.errors import HostKeyError, ReleaseError, SetupError, UnreachableError
 from farm.execute import Summary, WorkerShare
 from farm.plan import Plan
 from farm.preflight import Report
 from farm.show import clock, size, table
 
 SHOWN = 20
+"""Lines of a list that are printed."""
+_WRONG: dict[type, str] = {
+    UnreachableError: "unreachable",
+    HostKeyError: "wrong host key",
+    ReleaseError: "not provisioned",
+    SetupError: "no key",
+}
 
 
 def workers(reports: Sequence[Report]) -> None:
@@ -18,7 +26,7 @@ def workers(reports: Sequence[Report]) -> None:
 
 def _worker(report: Report) -> tuple[str, ...]:
     host, facts = report.host, report.facts
-    state = str(report.error) if report.error else "ready"
+    state = _WRONG.get(type(report.error), "wrong") if report.error else "ready"
     if facts is None:
         return (host.name, host.address, "", "", "", "", "", "", state)
     return (
@@ -27,10 +35,10 @@ def _worker(report: Report) -> tuple[str, ...]:
         str(report.slots),
         str(facts.cores),
         f"{facts.load:.2f}",
-        f"{size(facts.memory_available)} of {size(facts.memory)}",
-        f"{size(facts.disk_free)} of {size(facts.disk)}",
+        size(facts.memory_available),
+        size(facts.disk_free),
         facts.release.digest[:12] if facts.release else "none",
-        state if report.error or facts.release else "no current release",
+        state if report.error or facts.release else "no release",
     )
 
 

@@ -16,6 +16,8 @@ from farm.scheduler import State
 _REFRESH = 0.25
 _PLAIN = 5.0
 """Seconds between lines where there is no terminal."""
+_WIDTH = 120
+"""Columns where there is no terminal."""
 _TASKS = 6
 """Running tasks named in a worker's line."""
 
@@ -143,4 +145,4 @@ def table(
         drawn.add_column(column, justify=justify, footer=total[position] if total else "", overflow="fold")  # type: ignore[arg-type]
     for row in rows:
         drawn.add_row(*row)
-    Console().print(drawn)
+    Console(width=None if sys.stdout.isatty() else _WIDTH).print(drawn)

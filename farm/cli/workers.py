@@ -25,4 +25,9 @@ def workers(
         typer.echo(json.dumps(report.workers_json(reports)))
     else:
         report.workers(reports)
-    preflight.ready(reports, environment)
+    errors = [report.error for report in reports if report.error]
+    for error in errors:
+        typer.echo(f"farm: {error}", err=True)
+    if errors:
+        raise typer.Exit(errors[0].exit)
+    preflight.agreed_release(reports, environment)

@@ -29,7 +29,7 @@ from farm.worker.protocol import GRACE, LEASE, PROTOCOL, ROOT, Message, decode, 
 from farm.worker.supervisor import Job, fork
 
 _TAIL = 2000
-_TAKE_OVER = GRACE + 8
+_TAKE_OVER = 10
 """Seconds that the former agent of the run has to end its tasks and itself."""
 
 
@@ -48,10 +48,10 @@ class _Running:
 
 
 class Agent:
-    def __init__(self, run: str, env: str, root: Path, shared: Path | None, lease: float) -> None:
+    def __init__(self, run: str, env: str, root: Path, shared: Path | None, lease: float, grace: float) -> None:
         self.root = root / "runs" / run
         self.out = shared / "runs" / run if shared else None
-        self.lease = lease
+        self.lease, self.grace = lease, grace
         self.supervisors: dict[int, _Running] = {}
         self.attempts: dict[tuple[str, int], int] = {}
         self.beaten = clock()
@@ -153,6 +153,7 @@ class Agent:
             timeout=message["timeout"],
             work=work,
             out=self.out / name if self.out else work / "out",
+            grace=self.grace,
         )
         environ = self.environ | {
             "FARM_TASK": task,
@@ -227,7 +228,7 @@ class Agent:
         """SIGTERM to every supervisor, which ends its task; after that, SIGKILL to whatever is left."""
         for pid in self.supervisors:
             processes.kill(pid, signal.SIGTERM)
-        deadline = time.monotonic() + GRACE + 1
+        deadline = time.monotonic() + self.grace + 1
         while processes.has_children() and time.monotonic() < deadline:
             processes.reap()
             time.sleep(0.01)
@@ -335,8 +336,9 @@ def main() -> None:
     parser.add_argument("--root", type=Path, default=Path(ROOT), help="folder of the runs on this worker")
     parser.add_argument("--shared", type=Path, help="folder that the head shares, for output")
     parser.add_argument("--lease", type=float, default=LEASE, help="seconds without a beat until all is killed")
+    parser.add_argument("--grace", type=float, default=GRACE, help="seconds between SIGTERM and SIGKILL")
     given = parser.parse_args()
-    Agent(given.run, given.env, given.root, given.shared, given.lease).serve()
+    Agent(given.run, given.env, given.root, given.shared, given.lease, given.grace).serve()
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from farm.worker import processes
-from farm.worker.protocol import GRACE, Receipt, encode
+from farm.worker.protocol import Receipt, encode
 
 _WAKE = (signal.SIGCHLD, signal.SIGTERM)
 
@@ -35,6 +35,8 @@ class Job:
     """Folder of this attempt: ``log``, ``receipt.json``, ``progress.json`` and where the command runs."""
     out: Path
     """Folder for the command's output."""
+    grace: float
+    """Seconds between SIGTERM and SIGKILL."""
 
 
 def fork(job: Job, environ: Mapping[str, str], report: int, keep: tuple[int, ...]) -> int:
@@ -75,7 +77,7 @@ def _supervise(job: Job, environ: Mapping[str, str], report: int) -> None:
     except OSError as problem:
         error = f"cannot start the command: {problem}"
     else:
-        status, reason = _follow(main, job.timeout)
+        status, reason = _follow(main, job)
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     receipt: Receipt = {
         "t": "end",
@@ -114,9 +116,9 @@ def _start(job: Job, environ: Mapping[str, str]) -> int:
     )
 
 
-def _follow(main: int, timeout: float | None) -> tuple[int, str | None]:
-    """Wait for the command, at most ``timeout`` seconds, and end all of its descendants: (wait status, reason)."""
-    deadline = None if timeout is None else time.monotonic() + timeout
+def _follow(main: int, job: Job) -> tuple[int, str | None]:
+    """Wait for the command, at most its timeout, and end all of its descendants: (wait status, reason)."""
+    deadline = None if job.timeout is None else time.monotonic() + job.timeout
     reason = None
     ended: dict[int, int] = {}
     while main not in ended:
@@ -131,8 +133,8 @@ def _follow(main: int, timeout: float | None) -> tuple[int, str | None]:
             reason = "timeout"
         else:
             continue
-        ended.update(processes.end_descendants(GRACE))
-    ended.update(processes.end_descendants(GRACE))
+        ended.update(processes.end_descendants(job.grace))
+    ended.update(processes.end_descendants(job.grace))
     return ended[main], reason
 
 
