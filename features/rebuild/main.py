@@ -107,8 +107,14 @@ def _tell(lines: Sequence[str]) -> None:
         sys.stderr.write(f"and {len(lines) - SHOWN} more\n")
 
 
+def bound(argv: Sequence[str]) -> list[str]:
+    """The arguments with ``--range`` bound to its value, which argparse takes for an option where LO is negative."""
+    at = next((at for at, argument in enumerate(argv[:-1]) if argument == "--range"), None)
+    return list(argv) if at is None else [*argv[:at], f"--range={argv[at + 1]}", *argv[at + 2 :]]
+
+
 def main() -> None:
-    arguments = parser().parse_args()
+    arguments = parser().parse_args(bound(sys.argv[1:]))
     if not arguments.check and (arguments.window is None or arguments.out is None):
         parser().error("--window and --out are needed")
     try:

@@ -9,6 +9,8 @@ from typing import Any
 from features.errors import InputError
 
 DEFAULT = Path("/etc/farm/cassandra.json")
+LEVELS = ("LOCAL_ONE", "LOCAL_QUORUM", "ONE", "TWO", "THREE", "QUORUM", "ALL")
+"""Consistency levels of a read."""
 
 
 @dataclass(frozen=True)
@@ -40,4 +42,6 @@ def load(path: Path) -> Settings:
         raise InputError(f"{path} names no contact points of Cassandra")
     if not re.fullmatch(r"\w+", settings.keyspace):
         raise InputError(f"{path}: {settings.keyspace!r} is no name of a keyspace")
+    if settings.consistency not in LEVELS:
+        raise InputError(f"{path}: consistency is {settings.consistency!r}, and not one of {', '.join(LEVELS)}")
     return settings
