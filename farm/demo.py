@@ -72,8 +72,9 @@ def summary(made: Done, provisioned: Done, seeded: Done, rebuilt: Done, loaded: 
     """What was done, a step a line; the last line says whether Galera holds what was computed."""
     results, load, verify = rebuilt.said["results"], loaded.said["load"], loaded.said["verify"]
     table = Table(title="Done", title_justify="left", box=None, padding=(0, 2, 0, 0))
-    for heading, justify in (("step", "left"), ("seconds", "right"), ("what was done", "left")):
-        table.add_column(heading, justify=justify, no_wrap=heading == "seconds")
+    table.add_column("step")
+    table.add_column("seconds", justify="right")
+    table.add_column("what was done")
     workers = len(rebuilt.said["workers"])
     steps = [
         ("lab", made, f"{len(lab.HOSTS)} hosts up"),
