@@ -1,7 +1,7 @@
 """From many light curves to as many rows of features; one light curve is a batch of one.
 
     survey = features.survey("ztf")
-    curves = LightCurves.from_ordered(objectid_of_each_row, {"jd": ..., "magpsf": ..., ...})   # survey.inputs
+    curves = LightCurves.from_ordered(objectid_of_each_row, {name: array, ...})   # survey.inputs
     rows = compute(survey, curves, window=30)
     features.text.write_rows(rows, file)
 

@@ -96,7 +96,7 @@ def lines(diff: Diff) -> Iterator[str]:
     for names, where in ((diff.only_old, "old"), (diff.only_new, "new")):
         if names:
             more = " ..." if len(names) > WORST else ""
-            yield f"{len(names)} objects only in the {where} file: {', '.join(names[:WORST])}{more}"
+            yield f"objects only in the {where} file ({len(names)}): {', '.join(names[:WORST])}{more}"
     for names, where in ((diff.features_only_old, "old"), (diff.features_only_new, "new")):
         if names:
             yield f"features only in the {where} file: {', '.join(names)}"
