@@ -186,7 +186,7 @@ def _refuse_twice(keys: list[NDArray[Any]], found: Parts) -> None:
     again = np.flatnonzero(together[order[1:]] == together[order[:-1]])
     if len(again):
         one, other = (_place(int(order[again[0] + step]), found) for step in (0, 1))
-        raise PartsError(f"object {together[order[again[0]]]!r} stands twice: in {one} and in {other}")
+        raise PartsError(f"object {together[order[again[0]]].item()!r} stands twice: in {one} and in {other}")
 
 
 def _place(row: int, found: Parts) -> str:
