@@ -43,23 +43,41 @@ def _unified() -> Path:
     return hierarchies()[0] / GROUP
 
 
+_JOIN = """
+for group in $0; do
+    for try in 1 2 3 4 5 6 7 8 9 10; do
+        find $group -depth -type d -exec rmdir {} + 2> /dev/null
+        test -e $group || break
+        sleep 0.1
+    done
+    mkdir $group && echo $$ > $group/cgroup.procs || exit 1
+done
+exec "$@"
+"""
+"""Take away what an earlier life left of the groups ``$0``, make them anew, join them and become the command."""
+
+
 def inside(name: str, argv: list[str]) -> list[str]:
-    """Make the group ``name`` in every hierarchy, anew, and return the command that joins it and becomes ``argv``."""
+    """The command that joins the group ``name`` in every hierarchy, made anew, and becomes ``argv``.
+
+    It fails where processes are left in that group.
+    """
     for hierarchy in hierarchies():
-        _remove(hierarchy / GROUP / name)
-        for group in (hierarchy / GROUP, hierarchy / GROUP / name):
-            group.mkdir(exist_ok=True)
-            _inherit(group)
-    joins = " && ".join(f"echo $$ > {hierarchy / GROUP / name / 'cgroup.procs'}" for hierarchy in hierarchies())
-    return ["sh", "-c", f'{joins} && exec "$@"', "sh", *argv]
+        make(hierarchy / GROUP)
+    return ["sh", "-c", _JOIN, " ".join(str(hierarchy / GROUP / name) for hierarchy in hierarchies()), *argv]
 
 
-def _inherit(group: Path) -> None:
-    """Give a new group what its parent has: a cpuset (v1) starts empty, controllers (v2) start switched off."""
-    for value in ("cpuset.cpus", "cpuset.mems"):
-        if not _is_unified(group) and (group / value).exists() and not (group / value).read_text().strip():
+def make(group: Path) -> None:
+    """Make a group where there is none, with what its parent has, and let those below it have that too.
+
+    Otherwise a cpuset (v1) would start empty, and controllers (v2) switched off.
+    """
+    group.mkdir(exist_ok=True)
+    if (group / "cpuset.cpus").exists() and not _is_unified(group):
+        for value in ("cpuset.cpus", "cpuset.mems"):
             (group / value).write_text((group.parent / value).read_text())
-    if _is_unified(group) and group.name == GROUP:
+        (group / "cgroup.clone_children").write_text("1")
+    if _is_unified(group):
         for controller in (group / "cgroup.controllers").read_text().split():
             (group / "cgroup.subtree_control").write_text(f"+{controller}")
 
@@ -106,14 +124,14 @@ def destroy() -> None:
         (_unified() / "cgroup.kill").write_text("1")
         wait_empty("")
     for hierarchy in hierarchies():
-        _remove(hierarchy / GROUP)
+        remove(hierarchy / GROUP)
 
 
 def exists() -> bool:
     return any((hierarchy / GROUP).exists() for hierarchy in hierarchies())
 
 
-def _remove(group: Path) -> None:
+def remove(group: Path) -> None:
     """Remove a group without processes and all groups below it. The kernel needs a moment after the last process."""
 
     def removed() -> bool:

@@ -19,6 +19,8 @@ from farm.lab.topology import BRIDGE, HOSTS, NETWORK, LabHost
 HOSTS_DIR = ROOT / "hosts"
 NSPAWN = Path("/run/systemd/nspawn")
 BOOT_SECONDS = 90
+BOOT_AGAIN = 133
+"""With this exit code nspawn asks whoever started it to boot the host again."""
 
 
 @dataclass(frozen=True)
@@ -109,14 +111,18 @@ def new_host_key(host: LabHost) -> None:
 
 
 def boot(host: LabHost) -> None:
-    """Start the host's own systemd, in its own cgroups, on the bridge. Returns at once."""
+    """Start the host's own systemd, in its own cgroups, on the bridge, and keep starting it when it reboots.
+
+    Returns at once.
+    """
     here = place(host)
     argv = ["systemd-nspawn", "--quiet", "--boot", f"--directory={here.root}", f"--machine={host.name}"]
     argv += ["--register=no", "--keep-unit", "--settings=no", f"--network-bridge={BRIDGE}", "--console=read-only"]
     argv += ["--link-journal=no", "--resolv-conf=off", "--timezone=off"]
+    keeper = ["sh", "-c", f'while "$@"; test $? -eq {BOOT_AGAIN}; do :; done', "sh", *cgroups.inside(host.name, argv)]
     with here.console.open("ab") as console:
         subprocess.run(
-            ["setsid", "--fork", *cgroups.inside(host.name, argv)],
+            ["setsid", "--fork", *cgroups.inside(f"{host.name}-keeper", keeper)],
             stdin=subprocess.DEVNULL,
             stdout=console,
             stderr=console,
@@ -154,7 +160,7 @@ def reboot(host: LabHost) -> None:
     os.kill(before, signal.SIGRTMIN + 5)
     end = time.monotonic() + BOOT_SECONDS
     while init(host) in (before, None):
-        if time.monotonic() > end or not cgroups.processes(host.name):
+        if time.monotonic() > end or not cgroups.processes(f"{host.name}-keeper"):
             raise LabError(f"{host.name} did not boot again:\n  {_last_words(host)}")
         time.sleep(0.05)
     wait_answering(host)
@@ -183,7 +189,7 @@ def wait_answering(host: LabHost) -> None:
     """
     end = time.monotonic() + BOOT_SECONDS
     while not operator.answers(host):
-        if time.monotonic() > end or not cgroups.processes(host.name):
+        if time.monotonic() > end or not cgroups.processes(f"{host.name}-keeper"):
             raise LabError(f"{host.name} did not come up:\n  {_last_words(host)}")
         time.sleep(0.1)
 
@@ -221,7 +227,7 @@ def destroy_all() -> None:
             (NSPAWN / "locks" / f"inode-{root.st_dev}:{root.st_ino}").unlink()
         with suppress(FileNotFoundError):
             (NSPAWN / "propagate" / host.name).rmdir()
-    mounts.clear()
+    mounts.clear(HOSTS_DIR)
     shutil.rmtree(HOSTS_DIR, ignore_errors=True)
     for folder in (NSPAWN / "locks", NSPAWN / "propagate", NSPAWN):
         with suppress(OSError):

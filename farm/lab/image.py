@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from farm.errors import LabError, SetupError
-from farm.lab import cgroups
+from farm.lab import cgroups, mounts
 from farm.lab.state import CHECKOUT, ROOT
 
 SUITE = "bookworm"
@@ -114,5 +114,6 @@ def clear(keep: str) -> None:
 def clear_unfinished() -> None:
     """Remove what an interrupted `build` left."""
     for part in IMAGES.glob("*.part"):
+        mounts.clear(part)
         shutil.rmtree(part)
     (ROOT / "image.log").unlink(missing_ok=True)
