@@ -1,0 +1,235 @@
+"""Runs over real agents of this machine: what is recorded, what is sent, and what happens when workers go."""
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import gevent
+import pytest
+from local import LocalTransport, host, tasks_running
+
+from farm import execute, link, runs
+from farm.errors import LockedError, PartsError, UnreachableError
+from farm.execute import Summary
+from farm.journal import Journal, Task
+from farm.link import Worker
+from farm.runner import Collector, Job, Runner
+from farm.runs import Run
+from farm.scheduler import State
+from farm.transport import Session
+
+WORKERS = ("a", "b", "c")
+
+
+class Farm:
+    """Three workers of two slots each."""
+
+    def __init__(self, folder: Path) -> None:
+        self.root = folder / "hosts"
+        self.transport = LocalTransport(self.root)
+        self.run: Run = runs.create("test", "busy")
+        self.runner: Runner
+
+    def make(self, tasks: list[Task], collect: Collector | None = None, patience: float = 60) -> "Farm":
+        self.journal = Journal.create(self.run.journal, {"environment": "test"}, tasks)
+        workers = [Worker(host(name), 2) for name in WORKERS]
+        agent = self.transport.agent(self.run.id)
+        job = Job(self.run, tasks, workers, agent, self.transport, "test", collect, patience)
+        self.runner = Runner(job, self.journal)
+        return self
+
+    def go(self) -> Summary:
+        with gevent.Timeout(60):
+            self.runner.execute()
+        return execute.summarise(self.run, self.journal, self.runner.board.seconds)
+
+    def when(self, condition: Callable[[], bool], then: Callable[[], None]) -> None:
+        """Do something during the run, once the condition holds."""
+
+        def wait() -> None:
+            while not condition():
+                gevent.sleep(0.02)
+            then()
+
+        gevent.spawn(wait)
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        with sqlite3.connect(self.run.journal) as db:
+            found = db.execute(query).fetchall()
+        db.close()
+        return found
+
+    def started(self, number: int) -> Callable[[], bool]:
+        """Whether so many tasks run."""
+        return lambda: len(tasks_running(self.root)) >= number
+
+
+@pytest.fixture
+def farm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Farm]:
+    monkeypatch.setenv("FARM_HOME", str(tmp_path / "home"))
+    made = Farm(tmp_path)
+    yield made
+    made.journal.close()
+    assert not tasks_running(made.root), "no process of a task is left on any worker"
+
+
+def sleeps(number: int, seconds: float = 0.05) -> list[Task]:
+    return [Task(f"t{each}", f"sleep {seconds}") for each in range(number)]
+
+
+def require_balance(summary: Summary) -> None:
+    assert summary.submitted == summary.done + summary.failed + summary.held + summary.cancelled
+
+
+def test_every_task_is_done_once_and_the_workers_are_left_clean(farm: Farm) -> None:
+    summary = farm.make(sleeps(40)).go()
+    assert (summary.submitted, summary.done) == (40, 40)
+    assert sum(share.done for share in summary.workers.values()) == 40
+    assert all(share.done for share in summary.workers.values())
+    assert farm.rows("SELECT count(*), count(DISTINCT task) FROM attempts") == [(40, 40)]
+    assert not [path for path in farm.root.glob("*/runs/*") if path.exists()]
+
+
+def test_an_attempt_is_in_the_journal_before_its_command_is_sent(farm: Farm) -> None:
+    unrecorded = []
+
+    def check(name: str, data: bytes) -> None:
+        message = json.loads(data)
+        if message["t"] == "run":
+            found = farm.rows(f"SELECT worker, mark FROM attempts WHERE task = '{message['task']}'")
+            if (name, message["mark"]) not in found:
+                unrecorded.append(message["task"])
+
+    farm.transport.on_send = check
+    assert farm.make(sleeps(20)).go().done == 20
+    assert unrecorded == []
+
+
+def test_a_task_that_always_fails_is_held_and_its_logs_are_fetched(farm: Farm) -> None:
+    summary = farm.make([*sleeps(3), Task("bad", "echo to the log; exit 9")]).go()
+    assert (summary.done, summary.held) == (3, 1)
+    ((task, state, reason),) = summary.troubles
+    assert (task, state) == ("bad", State.HELD)
+    assert "exit code 9" in reason
+    assert [farm.run.logs.joinpath(f"bad.{number}.log").read_text() for number in (1, 2, 3)] == ["to the log\n"] * 3
+    assert len({worker for (worker,) in farm.rows("SELECT worker FROM attempts WHERE task = 'bad'")}) >= 2
+
+
+def test_exit_codes_that_the_task_calls_good_are_good(farm: Farm) -> None:
+    summary = farm.make([Task("t", "exit 31", ok=(0, 31))]).go()
+    assert summary.done == 1
+
+
+def test_a_killed_agent_loses_no_task(farm: Farm) -> None:
+    farm.make(sleeps(30, 0.3))
+    farm.when(farm.started(6), lambda: farm.transport.kill("a"))
+    summary = farm.go()
+    assert summary.done == 30
+    assert farm.rows("SELECT count(*) FROM attempts WHERE worker = 'a' AND state = 'lost'")[0][0] >= 1
+    assert farm.rows("SELECT count(*) FROM tasks WHERE accepted IS NULL") == [(0,)]
+
+
+def test_a_worker_that_is_cut_off_is_noticed_and_its_tasks_run_elsewhere_after_its_lease(
+    farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"NOTICE": 1.5, "LEASE": 2.0, "GRACE": 0.3, "MARGIN": 0.7}.items():
+        monkeypatch.setattr(link, name, value)
+    farm.transport.lease = 2
+    farm.make([Task("long", "sleep 1.5"), *sleeps(5, 1.5)])
+
+    def cut() -> None:
+        farm.transport.cut("b")
+        farm.transport.down.add("b")
+
+    farm.when(farm.started(6), cut)
+    summary = farm.go()
+    assert summary.done == 6
+    ((detail,),) = farm.rows("SELECT detail FROM events WHERE worker = 'b' AND what = 'lost'")
+    assert "silent" in detail
+    given_away = farm.rows(
+        "SELECT min(new.started - old.started) FROM attempts old JOIN attempts new USING (task)"
+        " WHERE old.worker = 'b' AND new.attempt = old.attempt + 1"
+    )[0][0]
+    assert given_away > 2, "not before the lease has ended"
+
+
+def test_an_interrupt_drains_the_run(farm: Farm) -> None:
+    farm.make(sleeps(40, 0.5))
+    farm.when(farm.started(6), lambda: farm.runner.interrupt())
+    summary = farm.go()
+    require_balance(summary)
+    assert summary.interrupted
+    assert summary.done >= 6
+    assert summary.cancelled >= 20
+    assert farm.rows("SELECT count(*) FROM attempts WHERE state != 'exited'") == [(0,)]
+
+
+def test_a_second_interrupt_kills_what_runs(farm: Farm) -> None:
+    farm.make(sleeps(12, 600))
+
+    def twice() -> None:
+        farm.runner.interrupt()
+        farm.runner.interrupt()
+
+    farm.when(farm.started(6), twice)
+    summary = farm.go()
+    require_balance(summary)
+    assert (summary.done, summary.cancelled) == (0, 12)
+
+
+def test_a_second_head_on_a_run_is_refused(farm: Farm) -> None:
+    farm.make(sleeps(1))
+    with farm.run.locked(), pytest.raises(LockedError, match=farm.run.id), farm.run.locked():
+        pass
+
+
+def test_a_run_without_any_worker_ends_with_the_reason(farm: Farm) -> None:
+    farm.transport.down.update(WORKERS)
+    farm.make(sleeps(3), patience=1)
+    with pytest.raises(UnreachableError, match="it is down"):
+        farm.go()
+
+
+class Picky:
+    """A collector that fetches ``part``, refuses what the first attempts brought, and may lose its connection."""
+
+    def __init__(self, refuse: int = 0, miss: int = 0) -> None:
+        self.refuse, self.miss = refuse, miss
+        self.got: dict[str, str] = {}
+
+    def __call__(self, session: Session, task: Task, attempt: int) -> Mapping[str, Any]:
+        if self.miss:
+            self.miss -= 1
+            raise UnreachableError("gone")
+        if attempt <= self.refuse:
+            raise PartsError("damaged")
+        return {"objects": 7, "attempt": attempt}
+
+
+def test_an_output_that_is_refused_costs_a_try(farm: Farm) -> None:
+    farm.make([Task("t", "exit 0")], Picky(refuse=1))
+    summary = farm.go()
+    assert (summary.done, summary.results["objects"]) == (1, 7)
+    assert farm.rows("SELECT attempt, state FROM attempts") == [(1, "refused"), (2, "accepted")]
+    assert farm.rows("SELECT accepted FROM tasks") == [(2,)]
+
+
+def test_an_output_that_is_never_good_holds_its_task(farm: Farm) -> None:
+    summary = farm.make([Task("t", "exit 0")], Picky(refuse=9)).go()
+    assert summary.held == 1
+    assert "damaged" in summary.troubles[0][2]
+
+
+def test_an_output_that_cannot_be_brought_costs_no_try(farm: Farm) -> None:
+    summary = farm.make([Task("t", "exit 0")], Picky(miss=5)).go()
+    assert summary.done == 1
+    assert farm.rows("SELECT count(*) FROM attempts WHERE state = 'missed'") == [(5,)]
+
+
+def test_a_journal_that_cannot_be_written_ends_the_run(farm: Farm) -> None:
+    farm.make(sleeps(200, 0.1))
+    farm.when(farm.started(6), lambda: farm.journal._db.execute("DROP TABLE attempts") and None)
+    with pytest.raises(Exception, match="journal"):
+        farm.go()
