@@ -4,15 +4,21 @@ A test that cannot run on this machine is left out by name, never skipped in sil
 """
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import provisioning
 import pytest
+from command import farm
+from provisioning import FirstProvision
 
 ROOT = Path(__file__).parent.parent
 REAL_DATA = ROOT.parent / "shared" / "data"
 KEEP_LAB = bool(os.environ.get("FARM_KEEP_LAB"))
+REAL_CANDIDATES = REAL_DATA / "ztf" / "candidates.parquet"
 UNDER_CI = os.environ.get("CI", "").lower() not in ("", "0", "false")
 
 
@@ -21,6 +27,14 @@ class LeftOut:
     """Tests that this machine cannot run, by reason."""
 
     by_reason: dict[str, list[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Seeded:
+    """What stands in the lab's table of detections."""
+
+    objects: int
+    rows: int
 
 
 LEFT_OUT = pytest.StashKey[LeftOut]()
@@ -40,7 +54,12 @@ def reasons(lab_wanted: bool) -> dict[str, str]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    """The head's state of a test run is its own, and goes with it."""
     config.stash[LEFT_OUT] = LeftOut()
+    if not KEEP_LAB:
+        home = tempfile.mkdtemp(prefix="farm-tests-")
+        config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
+        os.environ["FARM_HOME"] = home
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -77,7 +96,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 def lab() -> Iterator[None]:
     """The lab's hosts, up and bare: made for this session, and taken down at its end.
 
-    FARM_KEEP_LAB=1 takes the lab as it stands and leaves it up: for working on one test.
+    FARM_KEEP_LAB=1 takes the lab and the head's state as they stand and leaves them: for working on one test.
     """
     from farm import lab
 
@@ -89,3 +108,27 @@ def lab() -> Iterator[None]:
     lab.up(holder=os.getpid())
     yield
     lab.down()
+
+
+@pytest.fixture(scope="session")
+def first_provision(lab: None) -> FirstProvision:
+    """Check mode and then the first run of provision.yml on bare hosts, as they went."""
+    return provisioning.first_provision()
+
+
+@pytest.fixture(scope="session")
+def provisioned(request: pytest.FixtureRequest) -> None:
+    """The lab with keys, release, databases and accounts."""
+    if KEEP_LAB:
+        request.getfixturevalue("lab")
+        return
+    ran = request.getfixturevalue("first_provision").run
+    assert ran.returncode == 0, ran.output
+
+
+@pytest.fixture(scope="session")
+def seeded(provisioned: None) -> Seeded:
+    """Light curves in the lab's Cassandra: the real ones where they are, else simulated ones."""
+    source = ["--from", str(REAL_CANDIDATES)] if REAL_CANDIDATES.exists() else ["--objects", "1500", "--seed", "1"]
+    said = farm("lab", "seed", *source, "--replace", "--json").json()
+    return Seeded(said["objects"], said["rows"])
