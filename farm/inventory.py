@@ -261,7 +261,7 @@ def _list(path: Path) -> dict[str, Any]:
         lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
         if path.is_dir() and not any(each.is_file() for each in path.iterdir()):
             raise InventoryError(f"the inventory {path} is empty: name its hosts there")
-        reasons = [line for line in lines if line.startswith(("YAML", "Origin", "[ERROR]"))] or lines[-1:]
-        raise InventoryError(f"the inventory {path} cannot be read: {' '.join(dict.fromkeys(reasons))}")
+        faults = (next((line for line in lines if line.startswith(start)), "") for start in ("YAML", "Origin: /"))
+        raise InventoryError(f"the inventory {path} cannot be read: {' '.join(faults).strip() or ' '.join(lines[-1:])}")
     data: dict[str, Any] = json.loads(done.stdout)
     return data

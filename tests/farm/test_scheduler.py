@@ -294,7 +294,7 @@ class World:
         assert sum(self.settled.values()) == self.tasks, "every task ends"
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(data=st.data(), tasks=st.integers(1, 8), steps=st.integers(0, 60))
 def test_over_any_order_of_events_every_task_ends_once_and_no_two_attempts_overlap(
     data: st.DataObject, tasks: int, steps: int
@@ -305,7 +305,7 @@ def test_over_any_order_of_events_every_task_ends_once_and_no_two_attempts_overl
     world.finish()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     data=st.data(),
     tasks=st.integers(1, 8),

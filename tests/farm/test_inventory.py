@@ -1,0 +1,169 @@
+"""Inventories as users write them, and the one clear sentence for each that cannot be read."""
+
+from pathlib import Path
+
+import pytest
+
+from farm.errors import FarmError, InventoryError, LabError
+from farm.inventory import Inventory, Jump, load
+
+HOSTS = """
+all:
+  hosts:
+    head: {ansible_connection: local}
+    w1: {ansible_host: 192.0.2.1, farm_slots: 3}
+    w2: {ansible_port: 2222}
+    bare:
+  children:
+    workers: {children: {fast: {}, slow: {}}}
+    fast: {hosts: {w1: {}}}
+    slow: {hosts: {w2: {}}}
+"""
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FARM_HOME", str(tmp_path / "home"))
+
+
+def write(folder: Path, hosts: str = HOSTS, **variables: str) -> Inventory:
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.joinpath("hosts.yml").write_text(hosts)
+    every = folder / "group_vars" / "all"
+    every.mkdir(parents=True, exist_ok=True)
+    every.joinpath("vars.yml").write_text(
+        "\n".join(f"{key}: {value}" for key, value in ({"a": "1"} | variables).items())
+    )
+    return load(str(folder))
+
+
+def worker(folder: Path, variables: str) -> Inventory:
+    return write(folder, f"workers:\n  hosts:\n    w1: {variables}\n")
+
+
+def test_hosts_come_with_what_farm_needs_and_defaults(tmp_path: Path) -> None:
+    inventory = write(tmp_path / "site")
+    first, second = inventory.group("workers")
+    assert (first.name, first.address, first.port, first.user, first.slots) == ("w1", "192.0.2.1", 22, "farm", 3)
+    assert (second.name, second.address, second.port, second.slots) == ("w2", "w2", 2222, None)
+    assert first.key == inventory.home.key
+    assert not first.local
+    assert inventory.env == "site"
+
+
+def test_the_environment_has_its_settings_and_their_defaults(tmp_path: Path) -> None:
+    plain = write(tmp_path / "plain")
+    assert (plain.window, plain.zeros, plain.load_mode, plain.shared_dir) == (30, "zero", "upsert", None)
+    settings = {"farm_window": "all", "farm_zeros": '"null"', "farm_load_mode": "update", "farm_shared_dir": "/mnt/x"}
+    full = write(tmp_path / "full", **settings)
+    assert (full.window, full.zeros, full.load_mode, full.shared_dir) == ("all", "null", "update", Path("/mnt/x"))
+
+
+def test_the_digest_changes_with_the_inventory_and_with_nothing_else(tmp_path: Path) -> None:
+    one = write(tmp_path / "one").digest
+    assert write(tmp_path / "two").digest == one
+    assert write(tmp_path / "one", farm_window="all").digest != one
+
+
+@pytest.mark.parametrize(
+    ("arguments", "jump"),
+    [
+        ("-o ProxyJump=gate.example.org", Jump("gate.example.org", "farm", 22)),
+        ("-o ProxyJump=me@gate.example.org:2222 -o Compression=yes", Jump("gate.example.org", "me", 2222)),
+        ("-J gate.example.org", Jump("gate.example.org", "farm", 22)),
+        ("-o UserKnownHostsFile={{ x }} -o ProxyJump=gate", Jump("gate", "farm", 22)),
+        ("-o Compression=yes", None),
+    ],
+)
+def test_one_hop_is_read_from_the_ssh_arguments(tmp_path: Path, arguments: str, jump: Jump | None) -> None:
+    (host,) = worker(tmp_path / "site", f'{{ansible_ssh_common_args: "{arguments}"}}').group("workers")
+    assert host.jump == jump
+
+
+BAD_WORKERS = {
+    '{ansible_host: "{{ address }}"}': "ansible_host of w1.*template",
+    '{ansible_port: "{{ port }}"}': "ansible_port of w1.*template",
+    "{ansible_port: http}": "ansible_port of w1.*whole number",
+    "{farm_slots: -1}": "farm_slots of w1.*whole number",
+    "{farm_slots: true}": "farm_slots of w1.*whole number",
+    "{farm_user: [a, b]}": "farm_user of w1.*one string",
+    "{ansible_connection: local}": "local is not for workers, and w1",
+    '{ansible_ssh_common_args: "-J {{ gate }}"}': "ProxyJump.*w1.*template",
+    '{ansible_ssh_common_args: "-J one,two"}': "w1.*one hop",
+    "{farm_user: !vault secret}": "farm_user of w1.*vault",
+}
+
+
+@pytest.mark.parametrize(("variables", "message"), BAD_WORKERS.items())
+def test_a_variable_that_is_no_literal_is_named_with_its_host(tmp_path: Path, variables: str, message: str) -> None:
+    inventory = worker(tmp_path / "site", variables)
+    with pytest.raises(InventoryError, match=message):
+        inventory.group("workers")
+
+
+def test_a_variable_of_a_host_that_farm_does_not_use_may_be_a_template(tmp_path: Path) -> None:
+    inventory = write(tmp_path / "site", HOSTS.replace("bare:", 'bare: {ansible_host: "{{ x }}"}'))
+    assert len(inventory.group("workers")) == 2
+
+
+def test_an_unknown_name_lists_the_ones_there_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "inventory" / "mine")
+    write(tmp_path / "inventory" / "other")
+    (tmp_path / "ansible.cfg").touch()
+    below = tmp_path / "some" / "folder"
+    below.mkdir(parents=True)
+    monkeypatch.chdir(below)
+    assert load("mine").env == "mine"
+    with pytest.raises(InventoryError, match=r"no inventory 'theirs'.*mine, other"):
+        load("theirs")
+
+
+def test_a_path_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InventoryError, match="nowhere"):
+        load(str(tmp_path / "nowhere"))
+
+
+@pytest.mark.parametrize("hosts", ["", "all:\n", "workers:\n  hosts: {}\n"])
+def test_an_empty_inventory_is_called_empty(tmp_path: Path, hosts: str) -> None:
+    with pytest.raises(InventoryError, match=r"empty|cannot be read"):
+        write(tmp_path / "site", hosts)
+
+
+def test_a_folder_without_a_file_is_called_empty(tmp_path: Path) -> None:
+    folder = tmp_path / "site"
+    folder.mkdir()
+    with pytest.raises(InventoryError, match="empty"):
+        load(str(folder))
+
+
+def test_a_broken_file_is_named_with_its_fault(tmp_path: Path) -> None:
+    with pytest.raises(InventoryError, match=r"cannot be read: YAML parsing failed.*hosts\.yml"):
+        write(tmp_path / "site", "workers: [\n")
+
+
+def test_a_group_without_hosts_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InventoryError, match="no host in group loader"):
+        write(tmp_path / "site").group("loader")
+
+
+def test_a_setting_of_the_environment_that_differs_between_hosts_is_refused(tmp_path: Path) -> None:
+    hosts = "workers:\n  hosts:\n    w1: {farm_window: 10}\n    w2: {farm_window: 20}\n"
+    with pytest.raises(InventoryError, match=r"farm_window.*differs"):
+        write(tmp_path / "site", hosts)
+
+
+@pytest.mark.parametrize("setting", [{"farm_zeros": "nothing"}, {"farm_window": "soon"}, {"farm_load_mode": "replace"}])
+def test_a_setting_that_means_nothing_is_refused(tmp_path: Path, setting: dict[str, str]) -> None:
+    with pytest.raises(InventoryError, match=next(iter(setting))):
+        write(tmp_path / "site", **setting)
+
+
+def test_the_lab_is_refused_when_its_bridge_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(LabError, match="farm lab up"):
+        write(tmp_path / "site", farm_lab_bridge="nosuchbridge0")
+
+
+def test_every_refusal_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(FarmError) as caught:
+        write(tmp_path / "site", "workers: [\n")
+    assert "\n" not in str(caught.value)
