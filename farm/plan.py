@@ -50,7 +50,7 @@ def rebuild(env: str, workers: Sequence[Worker], release: Release, window: Windo
     tasks = tuple(
         Task(
             id=f"r{number:0{digits}}",
-            command=f"exec {program} --range {low}:{high} --window {window}"
+            command=f"exec {program} --range={low}:{high} --window {window}"
             ' --out "$FARM_OUT/$FARM_TASK.$FARM_ATTEMPT.csv"',
             ok=(Exit.OK, Exit.UNREAD),
             detail={"range": [low, high]},

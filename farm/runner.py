@@ -47,6 +47,9 @@ PATIENCE = 600.0
 """Seconds without any worker after which a run ends."""
 _BATCH = 1000
 _FAREWELL = 10
+"""Seconds for logs to come and agents to end, when the tasks have."""
+_LAST = 300
+"""Characters of a failed attempt's last line that its reason quotes."""
 
 
 class Collector(Protocol):
@@ -287,10 +290,9 @@ class Runner:
         records = (record.ended(receipt, reason, time.time()),)
         if reason:
             line.failed += 1
-            last = (receipt.get("tail") or "").strip().rpartition("\n")[2]
-            self.board.notes.append(f"task {name} failed on {link.worker.name}: {reason}{f' ({last})' if last else ''}")
+            self.board.notes.append(f"task {name} failed on {link.worker.name}: {reason}")
             del self._attempts[name, number]
-            self._news.put(_News(Failed(name, number, f"{reason} on {link.worker.name}"), records))
+            self._news.put(_News(Failed(name, number, f"{reason}, on {link.worker.name}"), records))
             self._spawn(self._fetch_log, link, name, number)
         elif self.job.collect is None:
             self._news.put(_News(Done(name, number), records, lambda: self._accepted(link, name, number)))
@@ -352,10 +354,13 @@ class Runner:
 
 def _failure(receipt: Message, ok: tuple[int, ...]) -> str | None:
     """Why an attempt failed, by its receipt; None where it ended well."""
-    if receipt["reason"]:
-        return str(receipt["reason"])
-    if receipt["error"]:
-        return str(receipt["error"])
-    if receipt["signal"]:
-        return f"killed by signal {receipt['signal']}"
-    return None if receipt["code"] in ok else f"exit code {receipt['code']}"
+    if receipt["code"] in ok and not receipt["reason"]:
+        return None
+    if receipt["reason"] or receipt["error"]:
+        why = str(receipt["reason"] or receipt["error"])
+    elif receipt["signal"]:
+        why = f"killed by signal {receipt['signal']}"
+    else:
+        why = f"exit code {receipt['code']}"
+    last = (receipt.get("tail") or "").strip().rpartition("\n")[2][-_LAST:]
+    return f"{why} ({last})" if last else why
