@@ -49,7 +49,7 @@ def merge(parts: Parts, account: Account) -> Merged:
     """
     merged = Merged()
     for _ in range(_LOSSES):
-        with connect(account, folder=parts.folder) as node:
+        with connect(account) as node:
             merged.node = node.address
             try:
                 require_declared(node, account, parts.survey)
@@ -67,7 +67,7 @@ def _stage(node: Node, parts: Parts, sql: Statements) -> None:
     node.execute(sql.stage)
     for part in parts.parts:
         try:
-            rows = node.execute(sql.fill, [str(part.csv)])
+            rows = node.load(sql.fill, part.csv)
         except NodeLostError:
             raise
         except GaleraError as error:
