@@ -1,7 +1,7 @@
 """``farm rebuild``."""
 
 import json
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -32,9 +32,10 @@ def rebuild(
     days = _window(window)
 
     from farm import inventory as inventories
-    from farm import plan, report
+    from farm import loading, plan, report
     from farm import rebuild as driver
     from farm.errors import Exit
+    from farm.load.summary import exit_code, lines
     from farm.transport.ssh import SshTransport
 
     environment = inventories.load(inventory)
@@ -47,12 +48,13 @@ def rebuild(
             report.plan(planned)
         return
     summary = driver.rebuild(environment, transport, planned)
-    if as_json:
-        typer.echo(json.dumps(summary.as_json()))
-    else:
+    if not as_json:
         report.rebuild(summary)
+    loaded: dict[str, Any] | None = None
     if load and summary.exit in (Exit.OK, Exit.UNREAD):
-        from farm.cli.load import load as load_run
-
-        load_run(run=summary.run, inventory=inventory)
-    raise typer.Exit(summary.exit)
+        loaded = loading.load(environment, summary.run, transport)
+    if as_json:
+        typer.echo(json.dumps({**summary.as_json(), "load": loaded}))
+    elif loaded:
+        typer.echo("\n".join(lines(loaded)))
+    raise typer.Exit(summary.exit or (exit_code(loaded) if loaded else Exit.OK))
