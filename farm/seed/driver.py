@@ -14,8 +14,8 @@ import numpy as np
 
 from farm.errors import InputError, SetupError
 from farm.home import Home
-from farm.inventory import Inventory, load
-from farm.lab import operator
+from farm.inventory import load
+from farm.lab import find
 from farm.seed import files, simulate, store
 from farm.seed.node import Node
 from farm.seed.progress import bar
@@ -69,57 +69,53 @@ def from_files(path: Path) -> Source:
     return Source(str(path), len(rows["jd"]), objects, lambda: files.chunks(rows))
 
 
-def seed(source: Source, existing: Existing, stream: TextIO = sys.stderr) -> Seeded:
-    """Fill the lab's table of detections; progress goes to ``stream``.
+def seed(source: Source, existing: Existing, keyspace: str = KEYSPACE, stream: TextIO | None = None) -> Seeded:
+    """Fill the lab's table of detections; progress goes to ``stream``, standard error by default.
 
     Raises LabError where the lab is not up, CassandraError where its Cassandra or table is not there,
     InputError where the table holds rows and ``existing`` is ``refuse``.
     """
     started = time.monotonic()
+    stream = stream or sys.stderr
     inventory = load("lab")
-    node = _node(inventory)
-    with _table(inventory, node) as table:
+    node = Node(find(inventory.group("managed_cassandra")[0].name))
+    with _table(inventory.home, node, keyspace) as table:
         filled = not table.empty()
         if filled and existing == "refuse":
             raise InputError(
-                f"{table.keyspace}.{table.name} on {node.name} holds rows already: --replace takes them away,"
+                f"{table.keyspace}.{table.name} on {node.host.name} holds rows already: --replace takes them away,"
                 " --append adds to them"
             )
         with tempfile.TemporaryDirectory(prefix="farm-seed-") as scratch:
-            samples = _write(source, Path(scratch), stream)
-            stream.write(f"sending SSTables to {node.name}, which imports them\n")
+            samples = _write(source, inventory.home.root, keyspace, Path(scratch), stream)
+            stream.write(f"sending SSTables to {node.host.name}, which imports them\n")
             with node.sent(Path(scratch)) as remote:
                 if filled and existing == "replace":
                     table.truncate()
+                    node.clear_snapshots(table.keyspace)
                 node.import_sstables(table.keyspace, table.name, remote)
         table.verify(samples)
     return Seeded(source.what, source.rows, source.objects, time.monotonic() - started)
 
 
-def _node(inventory: Inventory) -> Node:
-    host = inventory.group("managed_cassandra")[0]
-    return Node(host.name, host.address, host.port, "root", operator.KEY, operator.KNOWN_HOSTS)
-
-
 @contextmanager
-def _table(inventory: Inventory, node: Node) -> Iterator[store.Table]:
-    secret = inventory.home.secret("cassandra_admin")
+def _table(home: Home, node: Node, keyspace: str) -> Iterator[store.Table]:
+    secret = home.secret("cassandra_admin")
     if not secret.exists():
         raise SetupError(f"there is no {secret}: run ansible-playbook provision.yml, which makes Cassandra's accounts")
     account = store.Account(ACCOUNT, secret.read_text().strip())
-    with store.connect(node.address, 9042, account, KEYSPACE, SURVEY.detections.name) as table:
+    with store.connect(node.host.address, 9042, account, keyspace, SURVEY.detections.name) as table:
         yield table
 
 
-def _write(source: Source, folder: Path, stream: TextIO) -> dict[str, int]:
+def _write(source: Source, home: Path, keyspace: str, folder: Path, stream: TextIO) -> dict[str, int]:
     """SSTables of all rows; returns how many some objects have, the first and last one of each chunk."""
-    home = Home("lab").root
     jars = next(iter(sorted(home.glob("cassandra-*/lib"))), home / "cassandra" / "lib")
-    target = folder / KEYSPACE / SURVEY.detections.name
+    target = folder / keyspace / SURVEY.detections.name
     target.mkdir(parents=True)
     samples: Counter[bytes] = Counter()
     with (
-        feed(jars, home / "seed-classes", SURVEY.detections, KEYSPACE, target) as fed,
+        feed(jars, home / "seed-classes", SURVEY.detections, keyspace, target) as fed,
         bar(stream, f"SSTables of {source.what}", source.rows, "rows") as advance,
     ):
         for rows in source.chunks():

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from farm.errors import CassandraError, UnreachableError
+from farm.lab import ssh_command
+from farm.lab.topology import LabHost
 
 NODETOOL = "/opt/cassandra/bin/nodetool"
 DATA = "/var/lib/cassandra"
@@ -18,32 +20,23 @@ DATA = "/var/lib/cassandra"
 
 @dataclass(frozen=True)
 class Node:
-    name: str
-    address: str
-    port: int
-    user: str
-    key: Path
-    known_hosts: Path
+    """The lab's Cassandra."""
 
-    @property
-    def _ssh(self) -> list[str]:
-        options = ["BatchMode=yes", "StrictHostKeyChecking=yes", "GlobalKnownHostsFile=/dev/null", "ConnectTimeout=10"]
-        options += [f"UserKnownHostsFile={self.known_hosts}", "IdentitiesOnly=yes", "LogLevel=ERROR"]
-        flags = [part for option in options for part in ("-o", option)]
-        return ["ssh", *flags, "-i", str(self.key), "-p", str(self.port), f"{self.user}@{self.address}"]
+    host: LabHost
 
     def run(self, command: str) -> str:
         """What the command says. Raises UnreachableError where SSH fails, CassandraError where the command does."""
-        done = subprocess.run([*self._ssh, command], capture_output=True, text=True, check=False)
+        done = subprocess.run(ssh_command(self.host, command), capture_output=True, text=True, check=False)
         self._judge(done.returncode, command, done.stderr)
         return done.stdout
 
     def _judge(self, code: int, command: str, said: str) -> None:
         reason = " ".join(said.split()) or "it said nothing"
+        where = f"{self.host.name} ({self.host.address})"
         if code == 255:
-            raise UnreachableError(f"{self.name} ({self.address}) cannot be reached over SSH: {reason}")
+            raise UnreachableError(f"{where} cannot be reached over SSH: {reason}")
         if code:
-            raise CassandraError(f"{command.split()[0]} on {self.name} ({self.address}) ended with {code}: {reason}")
+            raise CassandraError(f"{command.split()[0]} on {where} ended with {code}: {reason}")
 
     @contextmanager
     def sent(self, folder: Path) -> Iterator[str]:
@@ -53,19 +46,23 @@ class Node:
             self._send(folder, remote)
             yield remote
         finally:
-            subprocess.run([*self._ssh, f"rm -rf {remote}"], capture_output=True, check=False)
+            subprocess.run(ssh_command(self.host, f"rm -rf {remote}"), capture_output=True, check=False)
 
     def _send(self, folder: Path, remote: str) -> None:
         unpack = f"install -d -o cassandra -g cassandra {remote} && tar -C {remote} --no-same-owner -xf -"
         unpack += f" && chown -R cassandra:cassandra {remote}"
         with tempfile.TemporaryFile() as log:
             pack = subprocess.Popen(["tar", "-C", str(folder), "-cf", "-", "."], stdout=subprocess.PIPE)
-            done = subprocess.run([*self._ssh, unpack], stdin=pack.stdout, stderr=log, check=False)
+            done = subprocess.run(ssh_command(self.host, unpack), stdin=pack.stdout, stderr=log, check=False)
             if pack.stdout:
                 pack.stdout.close()
             packed = pack.wait()
             log.seek(0)
             self._judge(done.returncode or packed, "tar", log.read().decode(errors="replace"))
+
+    def clear_snapshots(self, keyspace: str) -> None:
+        """Give back the room of what was truncated, which Cassandra keeps."""
+        self.run(f"{NODETOOL} clearsnapshot --all -- {shlex.quote(keyspace)}")
 
     def import_sstables(self, keyspace: str, table: str, remote: str) -> None:
         """Let Cassandra take the SSTables of one of the node's folders into a table."""

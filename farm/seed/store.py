@@ -1,5 +1,6 @@
 """Cassandra's table of detections, as seeding sees it: the one module here that imports the driver."""
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -35,12 +36,15 @@ class Table:
     name: str
     _session: Session
 
+    def execute(self, statement: str) -> list[Any]:
+        """The rows that a CQL statement gives."""
+        return list(self._session.execute(statement, timeout=90))
+
     def empty(self) -> bool:
-        query = f"SELECT objectid FROM {self.keyspace}.{self.name} LIMIT 1"  # noqa: S608
-        return self._session.execute(query).one() is None
+        return not self.execute(f"SELECT objectid FROM {self.keyspace}.{self.name} LIMIT 1")  # noqa: S608
 
     def truncate(self) -> None:
-        self._session.execute(f"TRUNCATE {self.keyspace}.{self.name}", timeout=90)
+        self.execute(f"TRUNCATE {self.keyspace}.{self.name}")
 
     def verify(self, expected: Mapping[str, int]) -> None:
         """Raises CassandraError where an object has fewer rows than expected: an import can fail without a word."""
@@ -56,6 +60,7 @@ class Table:
 @contextmanager
 def connect(address: str, port: int, account: Account, keyspace: str, table: str) -> Iterator[Table]:
     """The table at the node ``address``. Raises CassandraError where node, account or table is not there."""
+    logging.getLogger("cassandra").setLevel(logging.CRITICAL)
     where = f"Cassandra at {address}:{port}"
     profile = ExecutionProfile(load_balancing_policy=WhiteListRoundRobinPolicy([address]), request_timeout=30)
     cluster = Cluster(

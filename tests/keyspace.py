@@ -1,0 +1,53 @@
+"""A keyspace of some tests' own on the lab's Cassandra, so that the light curves of all other tests stand untouched."""
+
+import json
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from provisioning import answer, on
+
+from farm.home import Home
+from farm.lab import find
+from farm.seed import driver, store
+from features.schema import cql_ddl
+
+WORKER = "w1"
+PROGRAM = "/opt/farm/current/bin/rebuild_objects"
+
+
+@contextmanager
+def admin(keyspace: str = driver.KEYSPACE) -> Iterator[store.Table]:
+    account = store.Account(driver.ACCOUNT, Home("lab").secret("cassandra_admin").read_text().strip())
+    with store.connect(find("c1").address, 9042, account, keyspace, "candidates") as table:
+        yield table
+
+
+@contextmanager
+def own_keyspace() -> Iterator[str]:
+    """The name of a keyspace with an empty table of detections, which farm_reader may read; gone afterwards."""
+    name = f"test_{secrets.token_hex(4)}"
+    with admin() as table:
+        replication = "{'class': 'NetworkTopologyStrategy', 'datacenter1': 1}"
+        table.execute(f"CREATE KEYSPACE {name} WITH replication = {replication}")
+        table.execute(cql_ddl(driver.SURVEY.detections, name).strip().rstrip(";"))
+        table.execute(f"GRANT SELECT ON KEYSPACE {name} TO farm_reader")
+    try:
+        yield name
+    finally:
+        with admin() as table:
+            table.execute(f"DROP KEYSPACE {name}")
+
+
+@contextmanager
+def settings_for(keyspace: str) -> Iterator[str]:
+    """A file on the worker that leads rebuild_objects to another keyspace."""
+    settings = json.loads(answer(WORKER, "cat /etc/farm/cassandra.json")) | {"keyspace": keyspace}
+    folder = answer(WORKER, "runuser -u farm -- mktemp -d")
+    answer(
+        WORKER, f"umask 077; cat > {folder}/cassandra.json; chown farm {folder}/cassandra.json", json.dumps(settings)
+    )
+    try:
+        yield f"{folder}/cassandra.json"
+    finally:
+        on(WORKER, f"rm -rf {folder}")

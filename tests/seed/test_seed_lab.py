@@ -1,0 +1,86 @@
+"""Seeding the lab's Cassandra: what arrives is what was given, and nothing goes without being asked."""
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command import farm
+from keyspace import admin, own_keyspace
+from provisioning import answer
+
+from farm.errors import Exit, InputError
+from farm.seed import driver
+from farm.seed.rows import Rows
+from features.htm import htm_id
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def keyspace(provisioned: None) -> Iterator[str]:
+    with own_keyspace() as name:
+        yield name
+
+
+def seed(objects: int, number: int, existing: driver.Existing, keyspace: str) -> driver.Seeded:
+    return driver.seed(driver.simulated(objects, 20, number), existing, keyspace, io.StringIO())
+
+
+def rows(keyspace: str) -> int:
+    with admin(keyspace) as table:
+        return int(table.execute(f"SELECT COUNT(*) FROM {keyspace}.candidates")[0][0])
+
+
+@pytest.mark.lab
+def test_every_column_of_every_row_arrives(keyspace: str) -> None:
+    seed(40, 3, "replace", keyspace)
+    source = driver.simulated(40, 20, 3)
+    sent: Rows = next(iter(source.chunks()))
+    sent["htmid16"] = htm_id(sent["ra"], sent["dec"], 16)
+    with admin(keyspace) as table:
+        arrived = table.execute(f"SELECT * FROM {keyspace}.candidates")
+    assert len(arrived) == source.rows
+    for column in driver.SURVEY.detections.columns:
+        values = sent[column.name]
+        if column.cql == "float":
+            values = values.astype(np.float32)
+        expected = [value.decode() if isinstance(value, bytes) else value for value in values.tolist()]
+        assert [getattr(row, column.name) for row in arrived] == expected, column.name
+
+
+@pytest.mark.lab
+def test_rows_that_stand_are_refused_added_to_or_replaced_as_asked(keyspace: str) -> None:
+    seed(10, 1, "replace", keyspace)
+    with pytest.raises(InputError, match="--replace takes them away"):
+        seed(10, 2, "refuse", keyspace)
+    assert rows(keyspace) == 200
+    seed(30, 2, "append", keyspace)
+    assert 600 < rows(keyspace) <= 800
+    assert seed(5, 3, "replace", keyspace).rows == 100
+    assert rows(keyspace) == 100
+
+
+@pytest.mark.lab
+def test_seeding_leaves_nothing_but_rows_on_the_node(seeded: object) -> None:
+    assert answer("c1", "ls /var/lib/cassandra | grep -c ^seed- || true") == "0"
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        (["--from", "README.md"], Exit.INPUT),
+        (["--from", "nothing.parquet"], Exit.INPUT),
+        (["--objects", "0"], Exit.INPUT),
+        ([], Exit.USAGE),
+        (["--from", "README.md", "--objects", "3"], Exit.USAGE),
+        (["--objects", "3", "--append", "--replace"], Exit.USAGE),
+    ],
+)
+def test_what_cannot_be_seeded_is_one_sentence(options: list[str], code: Exit) -> None:
+    ended = farm("lab", "seed", *options)
+    assert ended.code == code
+    assert "Traceback" not in ended.stderr
+    if code == Exit.INPUT:
+        assert len(ended.stderr.strip().splitlines()) == 1
