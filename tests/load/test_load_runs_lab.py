@@ -1,0 +1,145 @@
+"""farm load, playbooks/load.yml and farm export on the lab, and a loader that is a host of its own."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from command import ROOT, farm
+from made_runs import make_run
+from provisioning import playbook
+from simulated_parts import ZTF, simulate
+
+from farm.home import Home
+from farm.runs import Run
+
+pytestmark = pytest.mark.lab
+Sql = Callable[..., str]
+
+
+@pytest.fixture
+def run(table: Sql) -> Iterator[Run]:
+    """A run of 300 objects in three parts."""
+    made = make_run("lab", [simulate(100, seed=seed, first=100 * seed) for seed in range(3)])
+    yield made
+    shutil.rmtree(made.folder)
+
+
+def test_farm_load_loads_a_run_and_keeps_its_summary(run: Run, table: Sql) -> None:
+    said = farm("load", run.id, "--inventory", "lab", "--json").json()
+    assert (said["schema"], said["run"], said["load"]["inserted"], said["verify"]["equal"]) == (1, run.id, 300, 300)
+    assert json.loads((run.load / "summary.json").read_text()) == said
+    assert table("SELECT COUNT(*) FROM objects WHERE objectId LIKE 'LT%'") == "300"
+    again = farm("load", run.id)
+    assert again.code == 0, again.stderr
+    assert "0 inserted + 0 updated + 300 unchanged + 0 guarded + 0 absent = 300" in again.stdout
+    assert "300 rows x 43 columns read back from" in again.stdout
+
+
+def test_the_playbook_does_the_same(run: Run, table: Sql) -> None:
+    first = playbook("playbooks/load.yml", "-e", f"run={run.id}")
+    assert first.returncode == 0, first.output
+    assert "300 inserted + 0 updated" in first.stdout
+    assert first.changed == {"localhost": 1}
+    assert json.loads((run.load / "summary.json").read_text())["verify"]["equal"] == 300
+    again = playbook("playbooks/load.yml", "-e", f"run={run.id}")
+    assert again.returncode == 0, again.output
+    assert "300 unchanged" in again.stdout
+    assert again.changed == {"localhost": 0}
+
+
+def test_the_playbook_in_check_mode_loads_nothing(run: Run, table: Sql) -> None:
+    looked = playbook("playbooks/load.yml", "--check", "-e", f"run={run.id}")
+    assert looked.returncode == 0, looked.output
+    assert table("SELECT COUNT(*) FROM objects WHERE objectId LIKE 'LT%'") == "0"
+
+
+@pytest.mark.parametrize(
+    ("extra", "said"), [([], "No run is named"), (["-e", "run=20200101"], "environment lab has no run 20200101")]
+)
+def test_the_playbook_says_which_run_it_lacks(provisioned: None, extra: list[str], said: str) -> None:
+    done = playbook("playbooks/load.yml", *extra)
+    assert done.returncode == 2
+    assert said in " ".join(done.output.split())
+
+
+def test_the_playbook_tells_why_parts_are_refused(run: Run) -> None:
+    csv = run.parts / "r1.1.csv"
+    csv.write_bytes(csv.read_bytes()[:-1])
+    done = playbook("playbooks/load.yml", "-e", f"run={run.id}")
+    assert done.returncode == 2
+    assert f"the part {csv} is damaged" in " ".join(done.output.split())
+
+
+def test_an_export_holds_what_was_loaded_at_the_columns_types(run: Run, tmp_path: Path) -> None:
+    assert farm("load", run.id).code == 0
+    out = tmp_path / "objects.parquet"
+    said = farm("export", "--inventory", "lab", "--out", str(out), "--json").json()
+    table = pq.read_table(out)
+    assert (said["rows"], said["columns"]) == (table.num_rows, [column.name for column in ZTF.columns])
+    names = np.array(table["objectId"].to_pylist())
+    assert (np.sort(names) == names).all()
+    ours = np.char.startswith(names, "LT")
+    types = {"double": "double", "float": "float", "int": "int32", "bigint": "int64", "varchar": "string"}
+    for column in ZTF.columns:
+        assert str(table.schema.field(column.name).type) == types[column.sql.partition("(")[0]]
+    parts = [simulate(100, seed=seed, first=100 * seed) for seed in range(3)]
+    for column in ZTF.features:
+        got = table[column.name].filter(ours)
+        missing = np.concatenate([part.missing[column.name] for part in parts])
+        wanted = np.concatenate([part.values[column.name] for part in parts])[~missing]
+        if column.sql == "float":
+            wanted = wanted.astype(np.float32)
+        assert got.is_null().to_pylist() == missing.tolist()
+        assert got.drop_null().to_pylist() == wanted.tolist()
+
+
+def test_an_export_that_cannot_be_written_leaves_nothing(provisioned: None, tmp_path: Path) -> None:
+    done = farm("export", "--out", str(tmp_path / "nowhere" / "objects.parquet"))
+    assert done.code == 17
+    assert "cannot be written" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.timeout(400)
+def test_a_loader_of_its_own_loads_the_same(run: Run, table: Sql, tmp_path: Path) -> None:
+    """The same environment with another loader: c1, which becomes one by the loader role alone."""
+    inventory = tmp_path / "lab"
+    shutil.copytree(ROOT / "inventory" / "lab", inventory)
+    hosts = yaml.safe_load((inventory / "hosts.yml").read_text())
+    hosts["all"]["children"]["loader"] = {"hosts": {"c1": {}}}
+    (inventory / "hosts.yml").write_text(yaml.safe_dump(hosts))
+    play = [{"name": "The loader can load", "hosts": "loader", "gather_facts": False, "roles": ["loader"]}]
+    (tmp_path / "loader.yml").write_text(yaml.safe_dump(play))
+    made = playbook(str(tmp_path / "loader.yml"), inventory=str(inventory))
+    assert made.returncode == 0, made.output
+    release = table_release()
+    shutil.rmtree(run.folder)
+    with_release = make_run("lab", [simulate(100, seed=seed, first=100 * seed) for seed in range(3)], release=release)
+    try:
+        said = farm("load", with_release.id, "--inventory", str(inventory), "--json")
+        assert said.json()["verify"]["equal"] == 300
+        assert "copy" in said.stderr
+        assert "verify" in said.stderr
+        assert json.loads((with_release.load / "summary.json").read_text())["load"]["inserted"] == 300
+        again = playbook("playbooks/load.yml", "-e", f"run={with_release.id}", inventory=str(inventory))
+        assert again.returncode == 0, again.output
+        assert "300 unchanged" in again.stdout
+    finally:
+        with_release.folder.rename(run.folder)
+
+
+def table_release() -> str:
+    from farm import lab
+    import subprocess
+
+    done = subprocess.run(
+        lab.ssh_command(lab.find("c1"), "readlink -e /opt/farm/current"), capture_output=True, text=True, check=True
+    )
+    assert Home("lab").known_hosts.exists()
+    return done.stdout.strip()
