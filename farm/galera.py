@@ -4,7 +4,7 @@ The only module that imports mysql.connector; nothing of it is seen outside.
 """
 
 import configparser
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import chdir, contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -15,7 +15,7 @@ from typing import Any, Literal, Self, cast
 from farm.errors import GaleraError, InputError, SetupError
 
 CONNECT_SECONDS = 5
-ANSWER_SECONDS = 120
+ANSWER_SECONDS = 60
 """A node that says nothing for so long is lost: frozen, or cut off."""
 
 _LOST = frozenset({1047, 1053, 1152, 1158, 1159, 1160, 1161, 1184, 1927, 2002, 2003, 2006, 2013, 2014, 2055})
@@ -232,22 +232,24 @@ class Node:
             raise NodeLostError(f"{self.address} was lost ({error})") from None
 
 
-def connect(account: Account, skip: Collection[str] = ()) -> Node:
-    """A connection to the first node that is there and synced, of those not in ``skip``.
+def connect(account: Account, besides: str | None = None) -> Node:
+    """A connection to the first node that is there and synced; other than ``besides``, the search begins after it.
 
     Raises GaleraError that says of each node what is wrong with it.
     """
+    hosts = account.hosts
+    if besides is not None:
+        at = hosts.index(besides)
+        hosts = (*hosts[at + 1 :], *hosts[:at])
     wrong = []
-    for address in account.hosts:
-        if address in skip:
-            continue
+    for address in hosts:
         try:
             return Node(account, address)
         except NodeLostError as error:
             wrong.append(str(error))
     reasons = "; ".join(wrong) or f"{account.file} names no other one"
-    besides = f" besides {', '.join(skip)}" if skip else ""
-    raise GaleraError(f"no Galera node can be used{besides}: {reasons}. Start the nodes, then run this again")
+    other = f" besides {besides}" if besides else ""
+    raise GaleraError(f"no Galera node can be used{other}: {reasons}. Start the nodes, then run this again")
 
 
 def _meaning(error: Any, address: str, user: str) -> GaleraError:

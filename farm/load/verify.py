@@ -57,7 +57,7 @@ def verify(parts: Parts, account: Account, writer: str | None) -> Verified:
     """
     for _ in range(_LOSSES):
         verified = Verified()
-        with connect(account, skip=(writer,) if writer else ()) as node:
+        with connect(account, besides=writer) as node:
             verified.node = node.address
             try:
                 node.execute("SET SESSION wsrep_sync_wait = 1")

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from made_runs import make_run
 from provisioning import playbook
 from simulated_parts import ZTF, simulate
 
-from farm.home import Home
+from farm import lab
 from farm.runs import Run
 
 pytestmark = pytest.mark.lab
@@ -118,7 +119,8 @@ def test_a_loader_of_its_own_loads_the_same(run: Run, table: Sql, tmp_path: Path
     (tmp_path / "loader.yml").write_text(yaml.safe_dump(play))
     made = playbook(str(tmp_path / "loader.yml"), inventory=str(inventory))
     assert made.returncode == 0, made.output
-    release = table_release()
+    command = lab.ssh_command(lab.find("c1"), "readlink -e /opt/farm/current")
+    release = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     shutil.rmtree(run.folder)
     with_release = make_run("lab", [simulate(100, seed=seed, first=100 * seed) for seed in range(3)], release=release)
     try:
@@ -132,14 +134,3 @@ def test_a_loader_of_its_own_loads_the_same(run: Run, table: Sql, tmp_path: Path
         assert "300 unchanged" in again.stdout
     finally:
         with_release.folder.rename(run.folder)
-
-
-def table_release() -> str:
-    from farm import lab
-    import subprocess
-
-    done = subprocess.run(
-        lab.ssh_command(lab.find("c1"), "readlink -e /opt/farm/current"), capture_output=True, text=True, check=True
-    )
-    assert Home("lab").known_hosts.exists()
-    return done.stdout.strip()
