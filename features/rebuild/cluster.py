@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from cassandra import ConsistencyLevel, DriverException, OperationTimedOut, RequestExecutionException, Unauthorized
+from cassandra import ConsistencyLevel, DriverException, Unauthorized, Unavailable
 from cassandra import numpy_parser as driver_parser
 from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
 from cassandra.connection import ConnectionException
 from cassandra.metadata import Murmur3Token
-from cassandra.policies import DCAwareRoundRobinPolicy, FallthroughRetryPolicy
+from cassandra.policies import ConstantReconnectionPolicy, DCAwareRoundRobinPolicy, FallthroughRetryPolicy
 from cassandra.protocol import NumpyProtocolHandler
 from cassandra.query import tuple_factory
 from numpy.typing import NDArray
@@ -59,8 +59,7 @@ class Detections:
         select = f"SELECT {', '.join(columns)} FROM {table.name} WHERE"  # noqa: S608
         self._scan = session.prepare(f"{select} token({self._key}) > ? AND token({self._key}) <= ?")
         self._keyed = session.prepare(f"{select} {self._key} IN ?")
-        distinct = f"SELECT DISTINCT {self._key} FROM {table.name}"  # noqa: S608
-        self._distinct = session.prepare(f"{distinct} WHERE token({self._key}) > ? AND token({self._key}) <= ?")
+        self._table = table.name
 
     def check(self) -> dict[str, Any]:
         """Cassandra's version, and the milliseconds that its smallest query takes, the best of three."""
@@ -88,8 +87,10 @@ class Detections:
 
     def ids(self, tokens: Range) -> list[str]:
         """As ``pages.Reader``."""
+        select = f"SELECT DISTINCT {self._key} FROM {self._table}"  # noqa: S608
         try:
-            return [row[0] for row in self._plainly(self._distinct.bind((tokens.low, tokens.high)), 1000)]
+            listed = self._session.prepare(f"{select} WHERE token({self._key}) > ? AND token({self._key}) <= ?")
+            return [row[0] for row in self._plainly(listed.bind((tokens.low, tokens.high)), 1000)]
         except DriverException as error:
             raise CassandraError(f"the objects of {tokens} cannot be listed: {error}") from error
 
@@ -138,7 +139,7 @@ _PLAIN = Session.client_protocol_handler
 
 
 def _read_error(error: Exception) -> ReadError:
-    lost = isinstance(error, NoHostAvailable | ConnectionException)
+    lost = isinstance(error, NoHostAvailable | ConnectionException | Unavailable)
     reasons = "; ".join(str(each) for each in error.errors.values()) if isinstance(error, NoHostAvailable) else ""
     return ReadError(reasons or f"{type(error).__name__}: {error}", lost)
 
@@ -164,7 +165,7 @@ def connect(settings: Settings, table: Table, columns: Sequence[str]) -> Iterato
         raise CassandraError(f"{where} is not there or refuses {settings.username}: {reasons or error}") from error
     except Unauthorized as error:
         raise CassandraError(f"{where}: {settings.username} may not read {settings.keyspace}.{table.name}") from error
-    except (DriverException, RequestExecutionException, OperationTimedOut) as error:
+    except DriverException as error:
         raise CassandraError(f"{where}: {error}") from error
     finally:
         cluster.shutdown()
@@ -180,7 +181,10 @@ def _cluster(settings: Settings) -> Cluster:
     )
     tls = None
     if settings.tls:
-        tls = ssl.create_default_context(cafile=settings.tls["ca"])
+        try:
+            tls = ssl.create_default_context(cafile=settings.tls["ca"])
+        except OSError as error:
+            raise CassandraError(f"the certificate authority {settings.tls['ca']} cannot be used: {error}") from error
         tls.check_hostname = False
     return Cluster(
         list(settings.contact_points),
@@ -188,6 +192,7 @@ def _cluster(settings: Settings) -> Cluster:
         auth_provider=PlainTextAuthProvider(settings.username, settings.password),
         execution_profiles={EXEC_PROFILE_DEFAULT: profile},
         ssl_context=tls,
+        reconnection_policy=ConstantReconnectionPolicy(1.0, max_attempts=None),
         protocol_version=PROTOCOL,
         schema_metadata_enabled=False,
         token_metadata_enabled=False,
