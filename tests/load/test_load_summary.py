@@ -71,7 +71,7 @@ def test_every_statement_names_its_columns() -> None:
 
 
 def test_only_numbers_become_null_for_zero() -> None:
-    setting = Statements(ZTF, "null", same_window=True).fill.partition(" SET ")[2]
+    setting = Statements(ZTF, "null", same_window=True).fill.partition(") SET ")[2]
     assert setting.count("NULLIF") == sum(column.width is None for column in ZTF.features)
     assert "ssnamenr" not in setting
     assert "NULLIF" not in Statements(ZTF, "zero", same_window=True).fill
