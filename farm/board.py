@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from farm.scheduler import State
+from farm.events import State
 
 
 @dataclass

@@ -5,10 +5,10 @@ import shlex
 from farm import execute, preflight, runs
 from farm.execute import Summary
 from farm.inventory import Inventory
+from farm.job import Job
 from farm.journal import Task
 from farm.link import agent_command
 from farm.plan import choose
-from farm.runner import Job
 from farm.transport import Transport
 
 

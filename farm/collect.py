@@ -20,7 +20,7 @@ from farm.worker.protocol import ROOT
 
 @dataclass(frozen=True)
 class PartCollector:
-    """A farm.runner.Collector. Parts come by SFTP, or from the folder that the workers share with the head."""
+    """A farm.job.Collector. Parts come by SFTP, or from the folder that the workers share with the head."""
 
     run: Run
     release: Release

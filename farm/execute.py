@@ -12,13 +12,14 @@ import gevent
 
 from farm import preflight, show
 from farm.errors import Exit
+from farm.events import State
 from farm.inventory import Host, Inventory
+from farm.job import Job
 from farm.journal import Journal, Task
 from farm.link import Worker
 from farm.preflight import Release, Report
-from farm.runner import Job, Runner
+from farm.runner import Runner
 from farm.runs import Run
-from farm.scheduler import State
 from farm.transport import Transport
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from farm.errors import RunError
-from farm.scheduler import State
+from farm.events import State
 from farm.worker.protocol import Message
 
 FORMAT = 1

@@ -5,11 +5,11 @@ from farm.collect import PartCollector
 from farm.errors import CassandraError
 from farm.execute import Summary
 from farm.inventory import Inventory
+from farm.job import Job
 from farm.journal import Journal
 from farm.link import agent_command
 from farm.parts import cover_ring
 from farm.plan import Plan, Window
-from farm.runner import Job
 from farm.transport import Transport
 
 _CHECK_SECONDS = 60

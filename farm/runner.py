@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import gevent
 from gevent.queue import Empty, Queue
@@ -18,10 +18,7 @@ from gevent.threadpool import ThreadPool
 from farm import journal as record
 from farm.board import Board, Line
 from farm.errors import PartsError, UnreachableError
-from farm.journal import Journal, Record, Task
-from farm.link import Link, Word, Worker
-from farm.runs import Run
-from farm.scheduler import (
+from farm.events import (
     Action,
     Cancel,
     Done,
@@ -32,7 +29,6 @@ from farm.scheduler import (
     Kill,
     Lost,
     Missed,
-    Scheduler,
     Settled,
     Start,
     State,
@@ -40,39 +36,17 @@ from farm.scheduler import (
     Tick,
     Up,
 )
-from farm.transport import Session, Transport
+from farm.job import Job
+from farm.journal import Journal, Record
+from farm.link import Link, Word
+from farm.scheduler import Scheduler
 from farm.worker.protocol import ROOT, Message
 
-PATIENCE = 600.0
-"""Seconds without any worker after which a run ends."""
 _BATCH = 1000
 _FAREWELL = 10
 """Seconds for logs to come and agents to end, when the tasks have."""
 _LAST = 300
 """Characters of a failed attempt's last line that its reason quotes."""
-
-
-class Collector(Protocol):
-    def __call__(self, session: Session, task: Task, attempt: int) -> Mapping[str, Any]:
-        """Bring an attempt's output here and check it; returns what the journal keeps of it.
-
-        Raises PartsError where the output is not good, UnreachableError where it cannot be brought.
-        """
-
-
-@dataclass(frozen=True)
-class Job:
-    """A run's tasks and how to run them."""
-
-    run: Run
-    tasks: Sequence[Task]
-    workers: Sequence[Worker]
-    agent: str
-    """The command that starts an agent."""
-    transport: Transport
-    title: str
-    collect: Collector | None = None
-    patience: float = PATIENCE
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from farm.board import Board, Line
-from farm.scheduler import State
+from farm.events import State
 
 _REFRESH = 0.25
 _PLAIN = 5.0

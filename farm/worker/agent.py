@@ -8,7 +8,6 @@ what dead agents left.
 import argparse
 import contextlib
 import errno
-import fcntl
 import gc
 import json
 import os
@@ -16,7 +15,6 @@ import select
 import selectors
 import shutil
 import signal
-import socket
 import sys
 import time
 from dataclasses import dataclass
@@ -25,17 +23,11 @@ from types import FrameType
 from typing import Any
 
 from farm.worker import processes
-from farm.worker.protocol import GRACE, LEASE, PROTOCOL, ROOT, Message, decode, encode
+from farm.worker.host import clock, hello, take_over
+from farm.worker.protocol import GRACE, LEASE, ROOT, Message, decode, encode
 from farm.worker.supervisor import Job, fork
 
 _TAIL = 2000
-_TAKE_OVER = 10
-"""Seconds that the former agent of the run has to end its tasks and itself."""
-
-
-def clock() -> float:
-    """Seconds that pass while the host is suspended too."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 @dataclass
@@ -79,8 +71,8 @@ class Agent:
         """Work until the lease, the input or SIGTERM ends it; then leave no process behind."""
         processes.adopt_orphans()
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.lock = _take_over(self.root / "agent.lock")
-        self.send(_hello(processes.sweep()))
+        self.lock = take_over(self.root / "agent.lock")
+        self.send(hello(processes.sweep()))
         for descriptor in (0, 1):
             os.set_blocking(descriptor, False)
         gc.freeze()
@@ -262,24 +254,6 @@ class Agent:
             self.ending = True
 
 
-def _hello(swept: list[str]) -> Message:
-    memory = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
-    try:
-        release = json.loads(Path(sys.prefix, "RELEASE.json").read_text())["digest"]
-    except (OSError, ValueError, KeyError):
-        release = None
-    return {
-        "t": "hello",
-        "protocol": PROTOCOL,
-        "release": release,
-        "host": socket.gethostname(),
-        "cores": os.cpu_count(),
-        "load": os.getloadavg()[0],
-        "memory": int(memory["MemTotal"].split()[0]) * 1024,
-        "swept": swept,
-    }
-
-
 def _orphaned(job: Job, status: int) -> Message:
     """The receipt of an attempt whose supervisor could not write one."""
     return {
@@ -304,29 +278,6 @@ def _tail(log: Path) -> str:
             return file.read(_TAIL).decode(errors="replace")
     except OSError:
         return ""
-
-
-def _take_over(path: Path) -> int:
-    """Lock the run on this worker; a former agent of the run is ended first. Returns the lock's descriptor.
-
-    Supervisors share the lock, so that it is free only when no task of the former agent is left.
-    """
-    lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    deadline = time.monotonic() + _TAKE_OVER
-    while True:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            break
-        except BlockingIOError:
-            former = os.pread(lock, 100, 0).decode()
-            if former and processes.identity(int(former.partition(":")[0])) == former:
-                processes.kill(int(former.partition(":")[0]), signal.SIGTERM)
-            if time.monotonic() > deadline:
-                sys.exit(f"farm-agent: the former agent of this run ({former}) does not end")
-            time.sleep(0.05)
-    os.ftruncate(lock, 0)
-    os.pwrite(lock, (processes.identity(os.getpid()) or "").encode(), 0)
-    return lock
 
 
 def main() -> None:

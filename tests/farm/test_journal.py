@@ -8,8 +8,8 @@ import pytest
 
 from farm import journal as record
 from farm.errors import RunError
+from farm.events import State
 from farm.journal import Journal, Task
-from farm.scheduler import State
 
 TASKS = [Task("t1", "echo 'quotes\n☃'", timeout=3.5, ok=(0, 31), detail={"range": [-1, 2**62]}), Task("t2", "true")]
 RECEIPT = {

@@ -12,12 +12,13 @@ from local import LocalTransport, host, tasks_running
 
 from farm import execute, link, runs
 from farm.errors import LockedError, PartsError, UnreachableError
+from farm.events import State
 from farm.execute import Summary
+from farm.job import Collector, Job
 from farm.journal import Journal, Task
 from farm.link import Worker
-from farm.runner import Collector, Job, Runner
+from farm.runner import Runner
 from farm.runs import Run
-from farm.scheduler import State
 from farm.transport import Session
 
 WORKERS = ("a", "b", "c")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from farm.scheduler import (
+from farm.events import (
     Cancel,
     Done,
     Drain,
@@ -17,7 +17,6 @@ from farm.scheduler import (
     Lost,
     Missed,
     Readmit,
-    Scheduler,
     Settled,
     Start,
     State,
@@ -25,6 +24,7 @@ from farm.scheduler import (
     Tick,
     Up,
 )
+from farm.scheduler import Scheduler
 
 WORKERS = ("a", "b", "c")
 

@@ -1,0 +1,36 @@
+"""What a run is made of: its tasks, its workers, and what becomes of the output."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from farm.journal import Task
+from farm.link import Worker
+from farm.runs import Run
+from farm.transport import Session, Transport
+
+PATIENCE = 600.0
+"""Seconds without any worker after which a run ends."""
+
+
+class Collector(Protocol):
+    def __call__(self, session: Session, task: Task, attempt: int) -> Mapping[str, Any]:
+        """Bring an attempt's output here and check it; returns what the journal keeps of it.
+
+        Raises PartsError where the output is not good, UnreachableError where it cannot be brought.
+        """
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run's tasks and how to run them."""
+
+    run: Run
+    tasks: Sequence[Task]
+    workers: Sequence[Worker]
+    agent: str
+    """The command that starts an agent."""
+    transport: Transport
+    title: str
+    collect: Collector | None = None
+    patience: float = PATIENCE

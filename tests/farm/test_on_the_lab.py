@@ -1,0 +1,258 @@
+"""The farm on the lab's hosts: workers found and described, work done, and no task lost whatever strikes a worker."""
+
+import json
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command import ROOT, farm
+
+from farm import lab, runs
+from farm.errors import Exit
+from farm.parts import Expected, check, cover_ring
+from farm.runs import Run
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
+
+WORKERS = ("w1", "w2", "w3", "w4")
+SECONDS = 60
+
+
+def eventually(condition: Callable[[], Any], what: str) -> Any:
+    deadline = time.monotonic() + SECONDS
+    while time.monotonic() < deadline:
+        if found := condition():
+            return found
+        time.sleep(0.1)
+    raise AssertionError(f"not within {SECONDS} s: {what}")
+
+
+def on(host: str, command: str) -> str:
+    """What a command says that the operator runs on a host."""
+    words = lab.ssh_command(lab.find(host), command)
+    return subprocess.run(words, capture_output=True, text=True, check=True, timeout=SECONDS).stdout
+
+
+def farm_processes(host: str) -> list[str]:
+    """Processes of user farm, but for sshd's."""
+    return [line for line in on(host, "ps -u farm -o args= || true").splitlines() if not line.startswith("sshd")]
+
+
+@pytest.fixture(autouse=True)
+def workers_are_left_clean(provisioned: None) -> Iterator[None]:
+    yield
+    for host in WORKERS:
+        eventually(lambda host=host: not farm_processes(host), f"no process of user farm on {host}")
+
+
+@contextmanager
+def running(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], Run]]:
+    """A run of the farm that goes on meanwhile."""
+    before = {run.id for run in runs.every("lab")}
+    process = subprocess.Popen(
+        [Path(sys.executable).with_name("farm"), *arguments, "--json"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        run = eventually(lambda: [run for run in runs.every("lab") if run.id not in before], "a new run")[0]
+        yield process, run
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def rows(run: Run, query: str) -> list[tuple[Any, ...]]:
+    with closing(sqlite3.connect(f"file:{run.journal}?mode=ro", uri=True)) as db:
+        try:
+            return db.execute(query).fetchall()
+        except sqlite3.OperationalError:
+            return []
+
+
+def busy_on(run: Run, worker: str) -> bool:
+    """Whether the worker has work, and somebody has done some."""
+    done = rows(run, "SELECT count(*) FROM tasks WHERE state = 'done'")
+    there = rows(run, f"SELECT count(*) FROM attempts WHERE worker = '{worker}' AND state = 'sent'")
+    return bool(done and done[0][0] and there and there[0][0])
+
+
+def ended(process: subprocess.Popen[str]) -> dict[str, Any]:
+    out, err = process.communicate(timeout=200)
+    assert process.returncode == 0, err
+    return dict(json.loads(out))
+
+
+def require_whole(summary: dict[str, Any], run: Run, tasks: int) -> None:
+    """Every task is done, by one accepted attempt."""
+    assert (summary["submitted"], summary["done"]) == (tasks, tasks)
+    assert summary["failed"] == summary["held"] == summary["cancelled"] == 0
+    assert rows(run, "SELECT count(*) FROM tasks JOIN attempts ON id = task AND attempt = accepted") == [(tasks,)]
+
+
+def test_workers_describe_themselves() -> None:
+    said = farm("workers", "--json").json()
+    assert said["schema"] == 1
+    assert [worker["name"] for worker in said["workers"]] == list(WORKERS)
+    for worker in said["workers"]:
+        assert worker["error"] is None
+        assert worker["slots"] == 2
+        assert worker["cores"] > 0
+        assert worker["memory"] > worker["memory_available"] > 0
+        assert worker["disk"] > worker["disk_free"] > 0
+    assert len({worker["release"] for worker in said["workers"]}) == 1
+
+
+def test_the_prototype_keeps_all_workers_busy() -> None:
+    said = farm("busy", "--tasks", "24", "--seconds", "0.3", "--json").json()
+    assert (said["submitted"], said["done"]) == (24, 24)
+    assert all(said["workers"][name]["done"] for name in WORKERS)
+
+
+def test_a_dead_worker_is_named_and_the_others_are_still_described() -> None:
+    victim = lab.find("w4")
+    lab.kill(victim)
+    try:
+        begun = time.monotonic()
+        said = farm("workers", "--json")
+        assert time.monotonic() - begun < SECONDS / 3
+        assert said.code == Exit.UNREACHABLE
+        errors = {worker["name"]: worker["error"] for worker in json.loads(said.stdout)["workers"]}
+        assert "w4 (198.18.77.14:22)" in errors.pop("w4")
+        assert set(errors.values()) == {None}
+        refused = farm("busy", "--tasks", "1")
+        assert refused.code == Exit.UNREACHABLE
+        assert "w4 (198.18.77.14:22)" in refused.stderr
+        assert farm("busy", "--tasks", "2", "--seconds", "0.1", "--limit", "w1,w2").code == Exit.OK
+    finally:
+        lab.start(victim)
+
+
+def test_a_worker_with_another_key_is_refused_with_both_fingerprints() -> None:
+    victim = lab.find("w4")
+    lab.rekey(victim)
+    try:
+        said = farm("workers")
+        assert said.code == Exit.HOST_KEY
+        assert said.stderr.count("SHA256:") == 2
+        assert "w4 (198.18.77.14:22)" in said.stderr
+    finally:
+        lab.pin(victim)
+    assert farm("workers").code == Exit.OK
+
+
+@pytest.mark.parametrize("link", ["/nowhere", "/opt/farm/releases/other"])
+def test_workers_that_have_not_the_same_release_are_named(link: str) -> None:
+    current = on("w3", "readlink /opt/farm/current").strip()
+    on("w3", 'mkdir -p /opt/farm/releases/other && echo \'{"digest": "0123456789abcdef", "schema": "x"}\''
+             " > /opt/farm/releases/other/RELEASE.json")  # fmt: skip
+    on("w3", f"ln -sfn {link} /opt/farm/current")
+    try:
+        said = farm("workers")
+        assert said.code == Exit.RELEASE
+        assert "w3" in said.stderr
+        assert "provision.yml" in said.stderr
+    finally:
+        on("w3", f"ln -sfn {current} /opt/farm/current; rm -r /opt/farm/releases/other")
+
+
+def killed(victim: lab.LabHost) -> None:
+    lab.kill(victim)
+
+
+def cut_off(victim: lab.LabHost) -> None:
+    lab.cut(victim)
+
+
+def frozen(victim: lab.LabHost) -> None:
+    lab.freeze(victim)
+
+
+def rebooted(victim: lab.LabHost) -> None:
+    lab.reboot(victim)
+
+
+@pytest.mark.parametrize(
+    ("strike", "mend"),
+    [(killed, lab.start), (cut_off, lab.heal), (frozen, lab.thaw), (rebooted, lambda _: None)],
+    ids=["killed", "cut off", "frozen", "rebooted"],
+)
+def test_a_worker_that_is_lost_in_the_middle_of_a_run_loses_no_task(
+    strike: Callable[[lab.LabHost], None], mend: Callable[[lab.LabHost], None]
+) -> None:
+    victim = lab.find("w2")
+    with running("busy", "--tasks", "32", "--seconds", "1.5") as (process, run):
+        eventually(lambda: busy_on(run, "w2"), "w2 has work")
+        strike(victim)
+        try:
+            eventually(lambda: rows(run, "SELECT 1 FROM events WHERE worker = 'w2' AND what = 'lost'"), "w2 is lost")
+        finally:
+            mend(victim)
+        require_whole(ended(process), run, 32)
+    assert rows(run, "SELECT count(*) FROM attempts WHERE worker = 'w2' AND state = 'lost'")[0][0] >= 1
+
+
+def test_a_worker_whose_agent_is_killed_goes_on_with_a_new_one() -> None:
+    with running("busy", "--tasks", "24", "--seconds", "1") as (process, run):
+        eventually(lambda: busy_on(run, "w1"), "w1 has work")
+        on("w1", "pkill -KILL -u farm -f farm-agent")
+        require_whole(ended(process), run, 24)
+    assert rows(run, "SELECT count(*) FROM events WHERE worker = 'w1' AND what = 'up'") == [(2,)]
+
+
+def test_a_killed_head_leaves_nothing_running() -> None:
+    with running("busy", "--tasks", "16", "--seconds", "120") as (process, run):
+        eventually(lambda: rows(run, "SELECT 1 FROM attempts"), "work has begun")
+        eventually(
+            lambda: all(any("busy" in line for line in farm_processes(host)) for host in WORKERS), "all are busy"
+        )
+        process.kill()
+        process.wait()
+        for host in WORKERS:
+            eventually(lambda host=host: not farm_processes(host), f"no process of user farm on {host}")
+
+
+def test_a_rebuild_brings_every_object_once(seeded: Any) -> None:
+    said = farm("rebuild", "--window", "all", "--json").json()
+    assert said["done"] == said["submitted"]
+    assert said["results"]["objects"] == seeded.objects
+    assert said["results"]["rows"] == seeded.rows
+    run = runs.find("lab", said["run"])
+    expected = Expected(run=run.id, environment="lab", window="all")
+    parts = [check(path, expected) for path in sorted(run.parts.glob("*.json"))]
+    cover_ring(part.manifest.range for part in parts if part.manifest.range)
+    names = [line.partition(",")[0] for part in parts for line in part.csv.read_text().splitlines()[1:]]
+    assert len(names) == len(set(names)) == seeded.objects
+    for host in WORKERS:
+        assert on(host, "ls /var/lib/farm/runs").split() == []
+
+
+def test_the_plan_of_a_rebuild_is_printed_and_nothing_is_done(provisioned: None) -> None:
+    before = runs.every("lab")
+    said = farm("rebuild", "--dry-run", "--ranges", "5", "--window", "7", "--limit", "w1,w3", "--json").json()
+    cover_ring(tuple(task["range"]) for task in said["tasks"])
+    assert [worker["name"] for worker in said["workers"]] == ["w1", "w3"]
+    assert (len(said["tasks"]), said["window"]) == (5, 7)
+    assert runs.every("lab") == before
+
+
+def test_a_worker_without_a_way_to_cassandra_ends_the_rebuild_before_it_begins(provisioned: None) -> None:
+    before = runs.every("lab")
+    cassandra = lab.find("c1")
+    lab.cut(cassandra)
+    try:
+        said = farm("rebuild")
+        assert said.code == Exit.CASSANDRA
+        assert "w1 cannot read Cassandra" in said.stderr
+        assert runs.every("lab") == before
+    finally:
+        lab.heal(cassandra)
