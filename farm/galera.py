@@ -264,6 +264,10 @@ def _meaning(error: Any, address: str, user: str) -> GaleraError:
     )
     if isinstance(error, timeouts):
         return NodeLostError(f"{address} does not answer")
+    if number in (2002, 2003):
+        return NodeLostError(
+            f"{address} does not answer ({said.rpartition('Errno')[2].strip(' -0123456789:()') or said})"
+        )
     if number == 1047:
         return NodeLostError(f"{address} is in no cluster with quorum")
     if number in _LOST:
