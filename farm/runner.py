@@ -240,8 +240,8 @@ class Runner:
 
     def _lose(self, link: Link, line: Line, word: Word) -> None:
         name, message = link.worker.name, word.message
-        line.state = "lost"
         if not self.scheduler.ended:
+            line.state = "lost"
             self.board.notes.append(f"{name} is lost: {message['why']}")
         now = time.time()
         records = (record.lost(name, now), record.happened(now, name, "lost", message["why"]))
