@@ -83,11 +83,11 @@ def make(group: Path) -> None:
 
 
 def processes(name: str) -> list[int]:
-    """Ids of all processes in the group ``name`` and the groups below it."""
+    """Ids of all processes in the group ``name`` and the groups below it, which come and go meanwhile."""
     found = []
-    for procs in (_unified() / name).rglob("cgroup.procs"):
+    for folder, _, _ in os.walk(_unified() / name):
         with suppress(OSError):
-            found += [int(pid) for pid in procs.read_text().split()]
+            found += [int(pid) for pid in Path(folder, "cgroup.procs").read_text().split()]
     return found
 
 

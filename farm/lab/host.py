@@ -1,9 +1,11 @@
 """One host: its disk, its identity, its boot and its end."""
 
 import os
+import re
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from contextlib import suppress
@@ -113,22 +115,25 @@ def new_host_key(host: LabHost) -> None:
 def boot(host: LabHost) -> None:
     """Start the host's own systemd, in its own cgroups, on the bridge, and keep starting it when it reboots.
 
-    Returns at once.
+    Returns at once. Raises LabError, with the last lines of its console, where something of it still runs.
     """
     here = place(host)
     argv = ["systemd-nspawn", "--quiet", "--boot", f"--directory={here.root}", f"--machine={host.name}"]
     argv += ["--register=no", "--keep-unit", "--settings=no", f"--network-bridge={BRIDGE}", "--console=read-only"]
     argv += ["--link-journal=no", "--resolv-conf=off", "--timezone=off"]
-    keeper = ["sh", "-c", f'while "$@"; test $? -eq {BOOT_AGAIN}; do :; done', "sh", *cgroups.inside(host.name, argv)]
+    again = f'while "$@"; test $? -eq {BOOT_AGAIN}; do :; done'
+    keeper = ["setsid", "--fork", "sh", "-c", again, "sh", *cgroups.inside(host.name, argv)]
     with here.console.open("ab") as console:
-        subprocess.run(
-            ["setsid", "--fork", *cgroups.inside(f"{host.name}-keeper", keeper)],
+        done = subprocess.run(
+            cgroups.inside(f"{host.name}-keeper", keeper),
             stdin=subprocess.DEVNULL,
             stdout=console,
             stderr=console,
             cwd="/",
-            check=True,
+            check=False,
         )
+    if done.returncode:
+        raise LabError(f"{host.name} could not be started:\n  {_last_words(host)}")
 
 
 def init(host: LabHost) -> int | None:
@@ -183,19 +188,30 @@ def systemd_says(host: LabHost) -> str:
 
 
 def wait_answering(host: LabHost) -> None:
-    """Wait until the host lets its operator, and so anybody, in.
+    """Wait until the host's sshd answers and lets every user in.
 
     Raises LabError with the last lines of its console where it dies or takes too long.
     """
     end = time.monotonic() + BOOT_SECONDS
-    while not operator.answers(host):
+    while not _answers(host):
         if time.monotonic() > end or not cgroups.processes(f"{host.name}-keeper"):
             raise LabError(f"{host.name} did not come up:\n  {_last_words(host)}")
-        time.sleep(0.1)
+        time.sleep(0.05)
+
+
+def _answers(host: LabHost) -> bool:
+    pid = init(host)
+    if pid is None or Path(f"/proc/{pid}/root/run/nologin").exists():
+        return False
+    try:
+        with socket.create_connection((host.address, 22), timeout=1) as connection:
+            return connection.recv(4) == b"SSH-"
+    except OSError:
+        return False
 
 
 def wait_running(host: LabHost) -> None:
-    """Wait until the host lets its operator in and its systemd says `running`.
+    """Wait until the host answers and its systemd says `running`.
 
     Raises LabError, naming the units, where some failed.
     """
@@ -214,8 +230,10 @@ def failed_units(host: LabHost) -> str:
 
 
 def _last_words(host: LabHost) -> str:
+    """The end of what the host's console showed, without its colours."""
     with suppress(OSError):
-        return "\n  ".join(place(host).console.read_text(errors="replace").strip().splitlines()[-8:])
+        shown = re.sub(r"\x1b\[[0-9;]*[a-zA-Z]", "", place(host).console.read_text(errors="replace"))
+        return "\n  ".join([line.strip() for line in shown.splitlines() if line.strip()][-8:])
     return ""
 
 

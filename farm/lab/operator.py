@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -76,15 +75,6 @@ def ssh_command(host: LabHost, *argv: str) -> list[str]:
     options += ["GlobalKnownHostsFile=/dev/null", "IdentitiesOnly=yes", "ConnectTimeout=5", "ServerAliveInterval=5"]
     flags = [flag for option in options for flag in ("-o", option)]
     return ["ssh", "-F", "none", "-i", str(KEY), *flags, f"root@{host.address}", *argv]
-
-
-def answers(host: LabHost) -> bool:
-    """Whether the host lets its operator in, and with it any other user."""
-    try:
-        done = subprocess.run(ssh_command(host, "test ! -e /run/nologin"), capture_output=True, timeout=10, check=False)
-    except subprocess.TimeoutExpired:
-        return False
-    return done.returncode == 0
 
 
 def destroy() -> None:

@@ -136,6 +136,8 @@ def test_a_host_with_another_key_is_refused_until_that_is_pinned(spare: Machine)
     refused = spare.on(VICTIM, "true")
     assert refused.returncode != 0
     assert "HOST IDENTIFICATION HAS CHANGED" in refused.stderr
+    lab(spare, "reboot", VICTIM)
+    only_victim_is("rekeyed", spare)
     lab(spare, "rekey", VICTIM, "--pin")
     spare.says(VICTIM, "true")
     pinned = (spare.home / "lab/known_hosts").read_text()
