@@ -62,6 +62,8 @@ class Node:
             auth_provider=PlainTextAuthProvider(user, password),
             execution_profiles={EXEC_PROFILE_DEFAULT: profile},
             protocol_version=5,
+            connect_timeout=30,
+            control_connection_timeout=30,
             schema_metadata_enabled=False,
             token_metadata_enabled=False,
         )

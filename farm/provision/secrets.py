@@ -39,8 +39,10 @@ def passwords(inventory: Inventory, given: Mapping[str, str]) -> dict[str, str]:
                     f" to give it one: put it into vault/{inventory.env}.yml under head_secrets, or alone into the"
                     f" file {inventory.home.secret(name)}"
                 )
-            if not value.isprintable() or set(value) & set("\"'\\ "):
-                raise InventoryError(f"the password of {name} has a space, quote or backslash: choose another one")
+            if not value.isprintable() or set(value) & set("\"'\\ #"):
+                raise InventoryError(
+                    f"the password of {name} has a space, quote, backslash or number sign: choose another one"
+                )
             found[name] = value
     return found
 
@@ -49,7 +51,7 @@ def option_file(inventory: Inventory, account: str, password: str, port: int, da
     """A MySQL option file with farm's own section: all nodes, and how this environment loads."""
     hosts = ",".join(host.address for host in inventory.group("galera"))
     return (
-        f'[client]\nuser = {account.replace("galera_", "farm_")}\npassword = "{password}"\nport = {port}\n'
+        f"[client]\nuser = {account.replace('galera_', 'farm_')}\npassword = {password}\nport = {port}\n"
         f"database = {database}\n\n[farm]\nhosts = {hosts}\nmode = {inventory.load_mode}\nzeros = {inventory.zeros}\n"
         f"window = {inventory.window}\n"
     )
