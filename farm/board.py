@@ -30,6 +30,8 @@ class Board:
     counts: Mapping[State, int]
     """Tasks by state."""
     workers: dict[str, Line]
+    before: int = 0
+    """Tasks that had ended when this head took up the run."""
     started: float = field(default_factory=time.monotonic)
     collected: dict[str, int] = field(default_factory=dict)
     """Sums over the accepted outputs: objects, rows, bytes."""
@@ -61,4 +63,5 @@ class Board:
     def remaining(self) -> float | None:
         """Seconds until the end, at the rate so far; None before there is one."""
         done = self.fraction()
-        return self.seconds * (1 - done) / done if done > 0.005 else None
+        now = done - self.before / self.total if self.total else 1.0
+        return self.seconds * (1 - done) / now if now > 0.005 else None

@@ -23,10 +23,9 @@ class Collector(Protocol):
 
 @dataclass(frozen=True)
 class Job:
-    """A run's tasks and how to run them."""
+    """How to run the tasks of a run; its journal has them."""
 
     run: Run
-    tasks: Sequence[Task]
     workers: Sequence[Worker]
     agent: str
     """The command that starts an agent."""

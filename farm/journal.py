@@ -5,7 +5,7 @@ Writers commit whole batches; a commit is durable when it returns (WAL, synchron
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,8 @@ _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE tasks (
     position INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, command TEXT NOT NULL, timeout REAL,
-    ok TEXT NOT NULL, detail TEXT NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL, accepted INTEGER
+    ok TEXT NOT NULL, detail TEXT NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL, accepted INTEGER,
+    forgiven INTEGER NOT NULL DEFAULT 0
 );
 CREATE TABLE attempts (
     task TEXT NOT NULL, attempt INTEGER NOT NULL, worker TEXT NOT NULL, mark TEXT NOT NULL, state TEXT NOT NULL,
@@ -57,6 +58,20 @@ class Accepted:
     detail: Mapping[str, Any]
     result: Mapping[str, Any]
     wall: float
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a task stands when a head opens its run."""
+
+    task: Task
+    state: State
+    attempt: int
+    """The number of its latest attempt, 0 before the first."""
+    tries: int
+    """Failed attempts that count."""
+    worker: str | None
+    """Where the latest attempt may still run, for all that the journal knows."""
 
 
 def started(task: str, attempt: int, worker: str, mark: str, at: float) -> Record:
@@ -99,6 +114,29 @@ def settled(task: str, state: State, reason: str, accepted: int | None) -> Recor
 
 def happened(at: float, worker: str, what: str, detail: str) -> Record:
     return ("INSERT INTO events VALUES (?, ?, ?, ?)", (at, worker, what, detail))
+
+
+def reopened() -> Record:
+    """What the former head of the run did not come to waits again."""
+    return ("UPDATE tasks SET state = 'pending', reason = '' WHERE state IN ('failed', 'cancelled')", ())
+
+
+def abandoned() -> Record:
+    """What was on its way when the former head of the run ended is lost."""
+    return (
+        "UPDATE attempts SET state = 'lost' WHERE state IN ('sent', 'exited')"
+        " AND NOT EXISTS (SELECT 1 FROM tasks WHERE id = task AND accepted = attempt)",
+        (),
+    )
+
+
+def forgiven() -> Record:
+    """Held tasks wait again, with all their tries."""
+    return (
+        "UPDATE tasks SET state = 'pending', reason = '',"
+        " forgiven = (SELECT max(attempt) FROM attempts WHERE task = id) WHERE state = 'held'",
+        (),
+    )
 
 
 def noted(key: str, value: Any) -> Record:
@@ -161,6 +199,17 @@ class Journal:
     def counts(self) -> dict[str, int]:
         """Tasks by state, as last written."""
         return dict(self._db.execute("SELECT state, count(*) FROM tasks GROUP BY state"))
+
+    def standings(self) -> Iterator[Standing]:
+        """Every task, in order."""
+        for row in self._db.execute(
+            "SELECT id, command, timeout, ok, detail, tasks.state, coalesce(max(attempt), 0),"
+            " coalesce(sum(attempts.state IN ('failed', 'refused') AND attempt > forgiven), 0),"
+            " max(CASE WHEN attempts.state = 'sent' THEN worker END)"
+            " FROM tasks LEFT JOIN attempts ON task = id GROUP BY position ORDER BY position"
+        ):
+            task = Task(row[0], row[1], row[2], tuple(json.loads(row[3])), json.loads(row[4]))
+            yield Standing(task, State(row[5]), *row[6:])
 
     def accepted(self) -> list[Accepted]:
         """The tasks that are done, in order."""

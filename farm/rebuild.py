@@ -1,15 +1,19 @@
 """``farm rebuild``: the features of every object, from Cassandra to verified parts on the head."""
 
+from collections.abc import Sequence
+
 from farm import execute, plan, preflight, runs
 from farm.collect import PartCollector
 from farm.errors import CassandraError
-from farm.execute import Summary
 from farm.inventory import Inventory
 from farm.job import Job
 from farm.journal import Journal
-from farm.link import agent_command
+from farm.link import Worker, agent_command
 from farm.parts import cover_ring
 from farm.plan import Plan, Window
+from farm.preflight import Release
+from farm.runs import Run
+from farm.summary import Summary
 from farm.transport import Transport
 
 _CHECK_SECONDS = 60
@@ -48,24 +52,36 @@ def rebuild(inventory: Inventory, transport: Transport, planned: Plan) -> Summar
     """
     run = runs.create(inventory.env, "rebuild")
     meta = {"verb": "rebuild", "window": planned.window, "ranges": len(planned.tasks)}
-    journal = execute.begin(run, inventory, planned.release, planned.tasks, meta)
+    journal = execute.begin(run, inventory, planned.release, planned.workers, planned.tasks, meta)
+    try:
+        return work(run, inventory, planned.workers, planned.release, planned.window, transport, journal)
+    finally:
+        journal.close()
+
+
+def work(
+    run: Run,
+    inventory: Inventory,
+    workers: Sequence[Worker],
+    release: Release,
+    window: Window,
+    transport: Transport,
+    journal: Journal,
+) -> Summary:
+    """Do what the journal of a rebuild still has open."""
     shared = inventory.shared_dir
     job = Job(
         run=run,
-        tasks=planned.tasks,
-        workers=planned.workers,
-        agent=agent_command(planned.release, run.id, run.env, str(shared) if shared else None),
+        workers=workers,
+        agent=agent_command(release, run.id, run.env, str(shared) if shared else None),
         transport=transport,
-        title=f"rebuild on {len(planned.workers)} workers",
-        collect=PartCollector(run, planned.release, planned.window, shared),
+        title=f"rebuild on {len(workers)} workers",
+        collect=PartCollector(run, release, window, shared),
     )
-    try:
-        summary = execute.execute(job, journal)
-        if summary.done == summary.submitted:
-            _require_whole(journal)
-        return summary
-    finally:
-        journal.close()
+    summary = execute.execute(job, journal)
+    if summary.done == summary.submitted:
+        _require_whole(journal)
+    return summary
 
 
 def _require_whole(journal: Journal) -> None:

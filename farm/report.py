@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from farm.errors import HostKeyError, ReleaseError, SetupError, UnreachableError
-from farm.execute import Summary, WorkerShare
 from farm.plan import Plan
 from farm.preflight import Report
 from farm.show import clock, size, table
+from farm.summary import Overview, Summary, WorkerShare
 
 SHOWN = 20
 """Lines of a list that are printed."""
@@ -71,6 +71,20 @@ def plan(planned: Plan) -> None:
     print(planned.tasks[0].command)
 
 
+def runs(found: Sequence[Overview]) -> None:
+    """One line a run."""
+    rows = [(each.run, each.state, f"{each.done} of {each.tasks}", "yes" if each.loaded else "") for each in found]
+    table("Runs", ("run", "state", "tasks done", "loaded"), rows)
+
+
+def run(summary: Summary) -> None:
+    """Which worker did how much, and what became of every task."""
+    if summary.results:
+        rebuild(summary)
+    else:
+        tasks(summary)
+
+
 def tasks(summary: Summary) -> None:
     """Which worker did how much, and what became of every task."""
     rows = [(name, *_share(share)) for name, share in summary.workers.items()]
@@ -105,9 +119,10 @@ def _results(results: Any) -> tuple[str, str, str]:
 
 
 def _books(summary: Summary) -> None:
+    open_ = summary.submitted - summary.done - summary.failed - summary.held - summary.cancelled
     print(
         f"{summary.submitted} tasks = {summary.done} done + {summary.failed} failed + {summary.held} held"
-        f" + {summary.cancelled} cancelled, in {clock(summary.seconds)}"
+        f" + {summary.cancelled} cancelled{f' + {open_} open' if open_ else ''}, in {clock(summary.seconds)}"
     )
     if objects := summary.results.get("objects"):
         print(f"{objects:,} objects, {objects / max(summary.seconds, 1e-9):,.0f} objects/s")

@@ -37,10 +37,10 @@ from farm.events import (
     Up,
 )
 from farm.job import Job
-from farm.journal import Journal, Record
-from farm.link import Link, Word
+from farm.journal import Journal, Record, Task
+from farm.link import MARGIN, Link, Word
 from farm.scheduler import Scheduler
-from farm.worker.protocol import ROOT, Message
+from farm.worker.protocol import GRACE, LEASE, ROOT, Message
 
 _BATCH = 1000
 _FAREWELL = 10
@@ -73,16 +73,16 @@ class Runner:
     def __init__(self, job: Job, journal: Journal) -> None:
         self.job, self.journal = job, journal
         self.scheduler = Scheduler()
+        self._tasks: dict[str, Task] = {}
+        self._take_up()
         self.board = Board(
             title=job.title,
-            total=len(job.tasks),
+            total=len(self._tasks),
             counts=self.scheduler.counts,
+            before=self.scheduler.counts[State.DONE] + self.scheduler.counts[State.HELD],
             workers={worker.name: Line(worker.slots) for worker in job.workers},
         )
         self.interrupted = 0
-        self._tasks = {task.id: task for task in job.tasks}
-        for task in job.tasks:
-            self.scheduler.submit(task.id)
         self._news: Queue = Queue()
         self._attempts: dict[tuple[str, int], _Attempt] = {}
         self._errands: set[gevent.Greenlet] = set()
@@ -93,6 +93,19 @@ class Runner:
         self._epochs: dict[str, int] = {}
         """The connection of each worker that the scheduler knows of."""
         self._fatal: BaseException | None = None
+
+    def _take_up(self) -> None:
+        """Take the tasks from the journal, those of a former head too."""
+        self.journal.commit([record.reopened()])
+        until = time.monotonic() + LEASE + GRACE + MARGIN
+        for standing in self.journal.standings():
+            task, at = standing.task, standing.worker
+            self._tasks[task.id] = task
+            if at is not None and standing.state is State.PENDING:
+                self.scheduler.take_over(task.id, standing.attempt, standing.tries, at, until)
+            else:
+                self.scheduler.submit(task.id, standing.state, standing.attempt, standing.tries)
+        self.journal.commit([record.abandoned()])
 
     def execute(self) -> None:
         """Run to the end.
@@ -107,13 +120,18 @@ class Runner:
             while not self.scheduler.ended:
                 self._turn()
             gevent.joinall(list(self._errands), timeout=_FAREWELL)
-            self._write([record.noted("ended", time.time()), record.noted("interrupted", self.interrupted)])
+            self._note_end()
         finally:
             for link in self._links.values():
                 link.stop()
             gevent.joinall(links, timeout=_FAREWELL)
             gevent.killall([*links, *self._errands])
             self._disk.kill()
+
+    def _note_end(self) -> None:
+        spent = self.journal.meta().get("seconds", 0.0) + self.board.seconds
+        said = {"ended": time.time(), "interrupted": bool(self.interrupted), "seconds": spent}
+        self._write([record.noted(key, value) for key, value in said.items()])
 
     def interrupt(self) -> None:
         """First: start nothing more. Second: kill what runs."""

@@ -55,6 +55,14 @@ class Run:
                 ) from None
             yield
 
+    def is_held(self) -> bool:
+        """Whether a head works at it now."""
+        try:
+            with self.locked():
+                return False
+        except LockedError:
+            return True
+
 
 def create(env: str, verb: str) -> Run:
     """Make the private folder of a new run of ``verb`` (lower-case letters)."""

@@ -87,13 +87,23 @@ class Scheduler:
         """Workers in service without a failure in a row."""
         self._actions: list[Action] = []
 
-    def submit(self, task: str) -> None:
-        """Add a task; events bring it to a worker. Raises ValueError where the id is taken."""
+    def submit(self, task: str, state: State = State.PENDING, attempt: int = 0, tries: int = 0) -> None:
+        """Add a task that waits, or one of a former head that has ended. Raises ValueError where the id is taken."""
         if task in self._tasks:
             raise ValueError(f"task {task} is there already")
-        self._tasks[task] = _Task()
-        self.counts[State.PENDING] += 1
-        self._fresh.append(task)
+        self._tasks[task] = _Task(state, attempt, tries)
+        self.counts[state] += 1
+        if state is State.PENDING:
+            self._fresh.append(task)
+
+    def take_over(self, task: str, attempt: int, tries: int, worker: str, until: float) -> None:
+        """Add a task that a former head started; it may run on that worker until then, or until the worker is up."""
+        self.submit(task, State.RUNNING, attempt, tries)
+        self._tasks[task].worker, self._tasks[task].holding = worker, True
+        lost = self._workers.setdefault(worker, _Worker())
+        if not lost.running:
+            heappush(self._fences, (until, worker, lost.epoch))
+        lost.running[task] = None
 
     @property
     def ended(self) -> bool:

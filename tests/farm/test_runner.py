@@ -10,15 +10,15 @@ import gevent
 import pytest
 from local import LocalTransport, host, tasks_running
 
-from farm import execute, link, runs
+from farm import link, runs
 from farm.errors import LockedError, PartsError, UnreachableError
 from farm.events import State
-from farm.execute import Summary
 from farm.job import Collector, Job
 from farm.journal import Journal, Task
 from farm.link import Worker
 from farm.runner import Runner
 from farm.runs import Run
+from farm.summary import Summary, summarise
 from farm.transport import Session
 
 WORKERS = ("a", "b", "c")
@@ -37,14 +37,14 @@ class Farm:
         self.journal = Journal.create(self.run.journal, {"environment": "test"}, tasks)
         workers = [Worker(host(name), 2) for name in WORKERS]
         agent = self.transport.agent(self.run.id)
-        job = Job(self.run, tasks, workers, agent, self.transport, "test", collect, patience)
+        job = Job(self.run, workers, agent, self.transport, "test", collect, patience)
         self.runner = Runner(job, self.journal)
         return self
 
     def go(self) -> Summary:
         with gevent.Timeout(60):
             self.runner.execute()
-        return execute.summarise(self.run, self.journal, self.runner.board.seconds)
+        return summarise(self.run, self.journal)
 
     def when(self, condition: Callable[[], bool], then: Callable[[], None]) -> None:
         """Do something during the run, once the condition holds."""

@@ -1,0 +1,146 @@
+"""What a run came to, or has come to so far, by its journal."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from farm.errors import Exit, RunError
+from farm.events import State
+from farm.journal import Journal
+from farm.runs import Run, every
+
+
+@dataclass(frozen=True)
+class WorkerShare:
+    """What a worker did."""
+
+    done: int
+    """Tasks."""
+    seconds: float
+    """Sum over its tasks."""
+    results: Mapping[str, int]
+    """Sums over its accepted outputs: objects, rows, bytes."""
+    attempts: Mapping[str, int]
+    """All attempts on it, by how they ended."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Of a run that has ended, submitted = done + failed + held + cancelled; else the rest is still open."""
+
+    run: str
+    environment: str
+    submitted: int
+    done: int
+    failed: int
+    held: int
+    cancelled: int
+    seconds: float
+    """Of all heads that worked at it."""
+    interrupted: bool
+    results: Mapping[str, int]
+    workers: Mapping[str, WorkerShare]
+    unread: tuple[str, ...]
+    """objectIds whose light curve could not be read."""
+    troubles: tuple[tuple[str, str, str], ...]
+    """Tasks that failed or are held: id, state, reason."""
+
+    @property
+    def exit(self) -> Exit:
+        if self.interrupted:
+            return Exit.INTERRUPTED
+        if self.done < self.submitted:
+            return Exit.TASKS_FAILED
+        return Exit.UNREAD if self.unread else Exit.OK
+
+    def as_json(self) -> dict[str, Any]:
+        return {"schema": 1, **asdict(self)}
+
+
+def summarise(run: Run, journal: Journal) -> Summary:
+    meta = journal.meta()
+    counts = journal.counts()
+    attempts = journal.attempts_by_worker()
+    tasks, walls, results = Counter[str](), Counter[str](), Counter[str]()
+    by_worker: dict[str, Counter[str]] = {name: Counter() for name in attempts}
+    unread: list[str] = []
+    for each in journal.accepted():
+        unread += each.result.get("unread", ())
+        tasks[each.worker] += 1
+        walls[each.worker] += each.wall  # type: ignore[assignment]
+        numbers = {key: value for key, value in each.result.items() if isinstance(value, int)}
+        by_worker[each.worker].update(numbers)
+        results.update(numbers)
+    return Summary(
+        run=run.id,
+        environment=run.env,
+        submitted=sum(counts.values()),
+        **{state.value: counts.get(state, 0) for state in (State.DONE, State.FAILED, State.HELD, State.CANCELLED)},
+        seconds=round(meta.get("seconds", 0.0), 3),
+        interrupted=bool(meta.get("interrupted")),
+        results=dict(results),
+        workers={
+            name: WorkerShare(tasks[name], round(walls[name], 3), dict(by_worker[name]), attempts[name])
+            for name in sorted(attempts)
+        },
+        unread=tuple(unread),
+        troubles=tuple(journal.troubles()),
+    )
+
+
+def read(run: Run) -> Summary:
+    """The summary of a run of this head. Raises RunError where its journal cannot be read."""
+    journal = Journal(run.journal)
+    try:
+        return summarise(run, journal)
+    finally:
+        journal.close()
+
+
+@dataclass(frozen=True)
+class Overview:
+    """A run in a list of runs."""
+
+    run: str
+    state: str
+    """running, ended, interrupted, or unfinished: its head ended before its tasks did."""
+    tasks: int
+    done: int
+    loaded: bool
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def overview(env: str) -> list[Overview]:
+    """The runs of an environment, oldest first."""
+    return [_overview(run) for run in every(env)]
+
+
+def _overview(run: Run) -> Overview:
+    loaded = (run.load / "summary.json").exists()
+    try:
+        journal = Journal(run.journal)
+    except RunError:
+        return Overview(run.id, "unreadable", 0, 0, loaded)
+    try:
+        meta, counts = journal.meta(), journal.counts()
+    finally:
+        journal.close()
+    if run.is_held():
+        state = "running"
+    elif "ended" not in meta:
+        state = "unfinished"
+    else:
+        state = "interrupted" if meta.get("interrupted") else "ended"
+    return Overview(run.id, state, sum(counts.values()), counts.get(State.DONE, 0), loaded)
+
+
+def failed_logs(run: Run, task: str | None) -> Iterator[tuple[str, str]]:
+    """Logs of failed attempts, by task and attempt. Raises RunError where the run has none of that task."""
+    found = sorted(run.logs.glob(f"{task}.*.log" if task else "*.log"))
+    if task and not found:
+        raise RunError(f"run {run.id} keeps no log of a task {task}: no attempt of it failed")
+    for path in found:
+        yield path.stem, path.read_text(encoding="utf-8", errors="replace")
