@@ -124,8 +124,8 @@ def _books(summary: Summary) -> None:
         f"{summary.submitted} tasks = {summary.done} done + {summary.failed} failed + {summary.held} held"
         f" + {summary.cancelled} cancelled{f' + {open_} open' if open_ else ''}, in {clock(summary.seconds)}"
     )
-    if objects := summary.results.get("objects"):
-        print(f"{objects:,} objects, {objects / max(summary.seconds, 1e-9):,.0f} objects/s")
+    if (objects := summary.results.get("objects")) and summary.seconds:
+        print(f"{objects:,} objects, {objects / summary.seconds:,.0f} objects/s")
     _some([f"task {task} {state}: {reason}" for task, state, reason in summary.troubles])
     if summary.unread:
         print(f"{len(summary.unread):,} objects could not be read:")

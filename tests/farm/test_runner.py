@@ -10,6 +10,7 @@ import gevent
 import pytest
 from local import LocalTransport, host, tasks_running
 
+from farm import journal as record
 from farm import link, runs
 from farm.errors import LockedError, PartsError, UnreachableError
 from farm.events import State
@@ -35,6 +36,10 @@ class Farm:
 
     def make(self, tasks: list[Task], collect: Collector | None = None, patience: float = 60) -> "Farm":
         self.journal = Journal.create(self.run.journal, {"environment": "test"}, tasks)
+        return self.head(collect, patience)
+
+    def head(self, collect: Collector | None = None, patience: float = 60) -> "Farm":
+        """A head that goes on with what the journal has."""
         workers = [Worker(host(name), 2) for name in WORKERS]
         agent = self.transport.agent(self.run.id)
         job = Job(self.run, workers, agent, self.transport, "test", collect, patience)
@@ -178,6 +183,50 @@ def test_a_second_interrupt_kills_what_runs(farm: Farm) -> None:
     summary = farm.go()
     require_balance(summary)
     assert (summary.done, summary.cancelled) == (0, 12)
+
+
+def die(farm: Farm) -> None:
+    """The head ends in the middle of its run, without a word to anybody."""
+
+    def crash() -> None:
+        farm.runner._fatal = ZeroDivisionError("the head died")
+
+    farm.when(farm.started(6), crash)
+    with pytest.raises(ZeroDivisionError):
+        farm.go()
+
+
+def test_the_next_head_finishes_the_run_of_one_that_died(farm: Farm) -> None:
+    farm.make([*sleeps(20, 0.5), Task("bad", "exit 1")])
+    die(farm)
+    done = farm.rows("SELECT count(*) FROM tasks WHERE state = 'done'")[0][0]
+    assert done < 20
+    summary = farm.head().go()
+    assert (summary.done, summary.held) == (20, 1)
+    assert farm.rows("SELECT count(*) FROM attempts WHERE state = 'lost'")[0][0] >= 1
+    assert farm.rows("SELECT count(*) FROM attempts WHERE task = 'bad' AND state = 'failed'") == [(3,)]
+    assert farm.rows("SELECT count(*) FROM tasks JOIN attempts ON id = task AND attempt = accepted") == [(20,)]
+
+
+def test_the_next_head_does_what_an_interrupt_left(farm: Farm) -> None:
+    farm.make(sleeps(20, 0.5))
+    farm.when(farm.started(6), lambda: farm.runner.interrupt())
+    assert farm.go().cancelled > 0
+    summary = farm.head().go()
+    assert (summary.done, summary.cancelled, summary.interrupted) == (20, 0, False)
+    assert farm.rows("SELECT count(*) FROM attempts") == [(20,)]
+
+
+def test_a_held_task_that_is_forgiven_has_all_its_tries_again(farm: Farm, tmp_path: Path) -> None:
+    flag = tmp_path / "mended"
+    farm.make([Task("t", f"test -e {flag}"), Task("worse", "exit 2")])
+    assert farm.go().held == 2
+    assert farm.head().go().held == 2, "a held task stays held"
+    flag.touch()
+    farm.journal.commit([record.forgiven()])
+    summary = farm.head().go()
+    assert (summary.done, summary.held) == (1, 1)
+    assert farm.rows("SELECT count(*) FROM attempts WHERE task = 'worse'") == [(6,)]
 
 
 def test_a_second_head_on_a_run_is_refused(farm: Farm) -> None:

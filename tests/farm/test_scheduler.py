@@ -189,6 +189,28 @@ def test_cancelling_kills_what_runs_and_settles_it_as_cancelled() -> None:
     assert scheduler.counts[State.CANCELLED] == 2
 
 
+def test_what_a_former_head_started_is_given_away_when_it_can_no_longer_run() -> None:
+    scheduler = Scheduler()
+    scheduler.take_over("t0", attempt=4, tries=1, worker="a", until=8)
+    assert starts(scheduler.handle(Up("b", 1), 1)) == []
+    assert starts(scheduler.handle(Tick(), 8)) == [("t0", 5, "b")]
+
+
+def test_what_a_former_head_started_is_given_away_when_its_worker_is_there_again() -> None:
+    scheduler = Scheduler()
+    scheduler.take_over("t0", attempt=4, tries=1, worker="a", until=8)
+    assert starts(scheduler.handle(Up("a", 1), 1)) == [("t0", 5, "a")]
+
+
+def test_what_has_ended_under_a_former_head_is_counted_and_not_run_again() -> None:
+    scheduler = Scheduler()
+    scheduler.submit("t0", State.DONE, attempt=1)
+    scheduler.submit("t1", State.HELD, attempt=3, tries=3)
+    assert scheduler.handle(Up("a", 1), 0) == []
+    assert scheduler.ended
+    assert (scheduler.counts[State.DONE], scheduler.counts[State.HELD]) == (1, 1)
+
+
 def test_a_task_id_is_taken_once() -> None:
     scheduler = farm_of(1)
     with pytest.raises(ValueError, match="t0"):
