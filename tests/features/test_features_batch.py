@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import TABLES
-from test_features_plain import wide_rows
+from test_features_plain import curves_of, wide_rows
 
 import features
 from features.batch import LightCurves, Rows, compute
@@ -26,25 +26,6 @@ ROW = {
 }  # fmt: skip
 
 
-def columns_of(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Columns as Cassandra's driver gives them: narrow types, masked where null."""
-    found = {}
-    types = {column.name: column.cql for column in SURVEY.detections.columns}
-    narrow = {"float": np.float32, "double": np.float64, "int": np.int32, "bigint": np.int64, "ascii": object}
-    for name in SURVEY.inputs:
-        values = [row.get(name) for row in rows]
-        missing = [value is None for value in values]
-        filled = [0 if value is None else value for value in values]
-        found[name] = np.ma.MaskedArray(np.array(filled, narrow[types[name]]), missing)
-    return found
-
-
-def curves_of(objects: dict[str, list[dict[str, Any]]]) -> LightCurves:
-    rows = [{**row, "objectid": name} for name, several in objects.items() for row in several]
-    columns = columns_of(rows)
-    return LightCurves.from_rows(columns.pop("objectid"), columns)
-
-
 def bits(row: dict[str, Any]) -> list[Any]:
     return [struct.pack("<d", value) if isinstance(value, float) else (type(value), value) for value in row.values()]
 
@@ -52,7 +33,7 @@ def bits(row: dict[str, Any]) -> list[Any]:
 @pytest.mark.realdata
 @pytest.mark.parametrize("table", TABLES)
 def test_a_batch_of_one_is_the_batch_bit_for_bit(table: str, real_rows: Any) -> None:
-    objects = real_rows[table]
+    objects = dict(list(real_rows[table].items())[::4])
     rows = compute(SURVEY, curves_of(objects), None)
     for object_id, together in zip(rows.object_id, rows.dicts(), strict=True):
         assert bits(create_features(object_id, objects[object_id])) == bits(together)
@@ -80,17 +61,22 @@ def test_rows_in_any_order_give_the_same_bits() -> None:
 
 
 def test_rows_in_cassandras_order_need_no_sort() -> None:
-    objects = {"ZTF18b": wide_rows(5, 1), "ZTF18a": wide_rows(3, 2), "ZTF18c": wide_rows(1, 3)}
-    rows = [
-        {**row, "objectid": name}
-        for name, several in objects.items()
-        for row in sorted(several, key=lambda row: (row["jd"], row["candid"]))
-    ]
-    columns = columns_of(rows)
-    ordered = compute(SURVEY, LightCurves.from_ordered(columns.pop("objectid"), columns), None)
+    objects = {"ZTF18a": wide_rows(5, 1), "ZTF18b": wide_rows(3, 2), "ZTF18c": wide_rows(1, 3)}
+    sorted_curves = curves_of(objects)
+    ids = np.repeat(sorted_curves.object_id, [5, 3, 1])
+    ordered = LightCurves.from_ordered(ids, sorted_curves.columns)
+    assert ordered.object_id.tolist() == ["ZTF18a", "ZTF18b", "ZTF18c"]
+    assert ordered.start.tolist() == [0, 5, 8, 9]
+    found = [bits(row) for row in compute(SURVEY, ordered, None).dicts()]
+    assert found == [bits(row) for row in compute(SURVEY, sorted_curves, None).dicts()]
+
+
+def test_objects_in_cassandras_order_stay_in_it() -> None:
+    ids = np.array(["ZTF18b", "ZTF18b", "ZTF18a", "ZTF18c", "ZTF18c"], object)
+    ordered = LightCurves.from_ordered(ids, {})
     assert ordered.object_id.tolist() == ["ZTF18b", "ZTF18a", "ZTF18c"]
-    found = {row["objectId"]: bits(row) for row in ordered.dicts()}
-    assert found == {row["objectId"]: bits(row) for row in compute(SURVEY, curves_of(objects), None).dicts()}
+    assert ordered.start.tolist() == [0, 2, 3, 5]
+    assert len(LightCurves.from_ordered(ids[:0], {})) == 0
 
 
 def test_the_list_given_is_not_changed() -> None:
@@ -138,9 +124,51 @@ def test_no_objects_give_no_rows() -> None:
     assert list(rows.values) == [feature.name for feature in SURVEY.features]
 
 
+def detections(*told: tuple[float, int, int, float]) -> list[dict[str, Any]]:
+    """Rows of (day, night, filter, magnitude)."""
+    return [
+        {**ROW, "candid": n, "jd": 2459000.5 + day, "nid": night, "fid": fid, "magpsf": mag}
+        for n, (day, night, fid, mag) in enumerate(told, 1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([(0.0, 1, 1, 18.0), (0.1, 1, 2, 17.0), (1.0, 2, 1, 19.0)], (1.0, 0.0)),
+        ([(0.0, 1, 1, 18.0), (0.1, 1, 1, 18.5), (0.2, 1, 2, 17.0), (0.3, 1, 3, 17.25)], (1.25, 0.1)),
+        # Night 2's first r comes after night 1's, its first g before: night 2 it is.
+        ([(0.0, 2, 1, 19.0), (0.1, 1, 1, 18.0), (0.2, 1, 2, 17.0), (0.3, 2, 2, 16.0)], (3.0, 0.0)),
+        # Night 1's r is the last one of all, but its first r comes before night 2's.
+        ([(0.0, 1, 1, 18.0), (0.1, 1, 2, 17.0), (0.2, 2, 1, 19.0), (0.3, 2, 2, 16.0), (0.4, 1, 2, 15.0)], (3.0, 0.2)),
+        ([(0.0, 1, 1, 18.0), (0.1, 2, 2, 17.0)], (None, None)),
+    ],
+)
+def test_the_colour_is_that_of_the_night_whose_first_r_comes_last(
+    rows: list[tuple[float, int, int, float]], expected: tuple[float | None, float | None]
+) -> None:
+    objects = {
+        "ZTF18a": detections((0.0, 2, 1, 21.0)),
+        "ZTF18b": detections(*rows),
+        "ZTF18c": detections((9.0, 1, 2, 11.0)),
+    }
+    first, found, last = compute(SURVEY, curves_of(objects), None).dicts()
+    day = None if found["jd_g_minus_r"] is None else found["jd_g_minus_r"] - 2459000.5
+    assert (found["g_minus_r"], day) == (expected[0], expected[1] and pytest.approx(expected[1]))
+    assert first["g_minus_r"] is last["g_minus_r"] is None
+
+
+def test_ages_of_good_detections_are_less_than_their_days() -> None:
+    ages = (0.0, 6.75, 7.0, 13.75, 14.0)
+    found = create_features("ZTF18aaaaaaa", detections(*((-age, 1, 1, 18.0) for age in ages)))
+    assert (found["ncandgp"], found["ncandgp_7"], found["ncandgp_14"]) == (5, 2, 4)
+
+
 @pytest.mark.parametrize(("shift", "expected"), [(0.0, 0.0), (0.05, 0.05), (-0.05, 359.95)])
 def test_a_mean_position_is_right_on_both_sides_of_ra_0(shift: float, expected: float) -> None:
-    rows = [{**ROW, "candid": n, "ra": (offset + shift) % 360} for n, offset in enumerate((359.9, 0.1, 0.1, 359.9), 1)]
+    # From the first row on: once the mean lies beyond 360, once below 0.
+    rows = [{**ROW, "ra": (offset + shift) % 360} for offset in (359.9, 0.1, 0.1, 359.9)]
+    rows = [{**row, "candid": n} for n, row in enumerate(rows if shift > 0 else [*rows[1:], rows[0]], 1)]
     found = create_features("ZTF18aaaaaaa", rows)
     assert found["ramean"] == pytest.approx(expected, abs=1e-11)
     assert 0 <= found["ramean"] < 360

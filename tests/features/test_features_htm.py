@@ -5,7 +5,7 @@ import pytest
 import reference
 from lsst.sphgeom import HtmPixelization, LonLat, UnitVector3d
 
-from features.htm import htm_id
+from features.htm import _descend, htm_id
 
 
 @pytest.mark.parametrize("level", [0, 1, 7, 16])
@@ -29,3 +29,10 @@ def test_a_position_on_an_edge_lies_in_its_triangle(ra: float, dec: float) -> No
 
 def test_no_positions_have_no_ids() -> None:
     assert htm_id(np.empty(0), np.empty(0), 16).tolist() == []
+
+
+def test_the_middle_of_an_edge_belongs_to_one_corner() -> None:
+    half = np.sqrt(0.5)
+    slot, weight, _ = _descend(np.array([[half], [0.0], [half]]), np.zeros((3, 1)))
+    assert slot.tolist() == [0]
+    np.testing.assert_allclose(weight, [[0], [0], [1]], atol=1e-15)

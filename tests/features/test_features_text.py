@@ -57,6 +57,13 @@ def test_a_float_reads_back_as_the_same_single(value: float) -> None:
     assert np.float32(float(line_of(f=value)[1])).tobytes() == np.float32(value).tobytes()
 
 
+def test_nine_digits_tell_every_single_apart() -> None:
+    draw = np.random.default_rng(1)
+    values = (draw.uniform(-1, 1, 500) * 10.0 ** draw.integers(-20, 20, 500)).astype(np.float32)
+    texts = [line_of(f=float(value))[1] for value in values]
+    np.testing.assert_array_equal(np.array(texts, np.float32), values)
+
+
 @given(st.floats(1e-30, 1e30))
 def test_a_float_has_at_most_nine_digits(value: float) -> None:
     digits = line_of(f=value)[1].split("e")[0].replace(".", "").lstrip("-0")
