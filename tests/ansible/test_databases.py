@@ -1,14 +1,13 @@
 """The databases that provisioning makes: their accounts, and their order of starting."""
 
 import re
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import mysql.connector
 import pytest
 from cassandra import Unauthorized
-from provisioning import FirstProvision, answer, playbook, secrets
+from provisioning import ProvisionResult, answer, playbook, secrets
 
 from farm import lab
 from farm.home import Home
@@ -23,7 +22,7 @@ ROW = "INSERT INTO ztf.objects (objectId) VALUES"
 
 
 @pytest.fixture
-def cassandra(provisioned: FirstProvision) -> Node:
+def cassandra(provisioned: None) -> Node:
     return Node(lab.find("c1").address, 9042)
 
 
@@ -66,14 +65,14 @@ def test_cassandra_s_first_superuser_cannot_log_in_any_more(cassandra: Node) -> 
     assert cassandra.accepts(ADMIN, secrets()["cassandra_admin"])
 
 
-def test_galera_has_production_s_table_on_every_node(provisioned: FirstProvision) -> None:
+def test_galera_has_production_s_table_on_every_node(provisioned: None) -> None:
     for node in GALERA:
         names = answer(node, "mariadb -NBe 'SHOW COLUMNS FROM ztf.objects' | cut -f1").splitlines()
         assert tuple(names) == header(survey("ztf"))
 
 
 @pytest.mark.parametrize("node", GALERA)
-def test_the_accounts_of_galera_have_their_grants_and_no_others(provisioned: FirstProvision, node: str) -> None:
+def test_the_accounts_of_galera_have_their_grants_and_no_others(provisioned: None, node: str) -> None:
     wanted = {
         "farm_reader": "SELECT",
         "farm_loader": "SELECT, INSERT, UPDATE, CREATE TEMPORARY TABLES",
@@ -86,7 +85,7 @@ def test_the_accounts_of_galera_have_their_grants_and_no_others(provisioned: Fir
 
 
 @pytest.mark.parametrize("node", GALERA)
-def test_galera_has_no_anonymous_user(provisioned: FirstProvision, node: str) -> None:
+def test_galera_has_no_anonymous_user(provisioned: None, node: str) -> None:
     users = answer(node, """mariadb -NBe "SELECT CONCAT(User, '@', Host) FROM mysql.global_priv" """).splitlines()
     assert {"farm_reader@%", "farm_loader@%", "farm_owner@%"} < set(users)
     assert [user for user in users if user.startswith("@")] == []
@@ -104,7 +103,7 @@ def test_galera_has_no_anonymous_user(provisioned: FirstProvision, node: str) ->
         ("owner", "DROP TABLE ztf.objects"),
     ],
 )
-def test_an_account_is_refused_what_it_is_not_for(provisioned: FirstProvision, account: str, statement: str) -> None:
+def test_an_account_is_refused_what_it_is_not_for(provisioned: None, account: str, statement: str) -> None:
     with galera(account) as cursor, pytest.raises(mysql.connector.Error, match="denied"):
         cursor.execute(statement)
 
@@ -122,12 +121,12 @@ def rows(node: str, name: str) -> str:
     return answer(node, f"""mariadb -NBe "SELECT COUNT(*) FROM ztf.objects WHERE objectId = '{name}'" """)
 
 
-def provision_galera(*arguments: str) -> subprocess.CompletedProcess[str]:
+def provision_galera(*arguments: str) -> ProvisionResult:
     return playbook("provision.yml", "--limit", "managed_galera,localhost", *arguments)
 
 
 @pytest.fixture
-def row(provisioned: FirstProvision) -> Iterator[str]:
+def row(provisioned: None) -> Iterator[str]:
     """The name of an object that a test may write; it is gone afterwards."""
     yield "ZTF00provision"
     answer("g1", "mariadb -e \"DELETE FROM ztf.objects WHERE objectId = 'ZTF00provision'\"")
