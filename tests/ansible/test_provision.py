@@ -2,10 +2,12 @@
 
 import json
 import re
+import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
-from provisioning import FirstProvision, ProvisionResult, answer, as_farm, on, playbook, provision, secrets
+from provisioning import ROOT, FirstProvision, ProvisionResult, answer, as_farm, on, playbook, provision, secrets
 
 from farm import lab
 from farm.home import Home
@@ -151,7 +153,7 @@ def test_a_release_that_fails_its_test_leaves_nothing_behind_and_the_old_one_cur
 
 
 def test_keys_are_taken_only_when_the_operator_says_so_and_their_fingerprints_are_named(
-    provisioned: None, tmp_path: object, monkeypatch: pytest.MonkeyPatch
+    provisioned: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pinned = Home("lab").known_hosts.read_text()
     inventory = load("lab")
@@ -161,6 +163,24 @@ def test_keys_are_taken_only_when_the_operator_says_so_and_their_fingerprints_ar
     assert all(re.match(r"\d+ SHA256:\S+ 198\.18\.77\.\d+ \(", line) for line in taken["fingerprints"])
     assert set(pinned.split()) <= set(Home("lab").known_hosts.read_text().split())
     assert ensure(inventory, accept_new=False, write=True) == {"changed": [], "fingerprints": []}
+
+
+def test_a_loader_of_its_own_can_load_and_shows_its_account_to_nobody(provisioned: None, tmp_path: Path) -> None:
+    """In the lab the head is the loader; in an inventory of the same name it is c1, which nothing else makes a user of."""
+    inventory = shutil.copytree(ROOT / "inventory" / "lab", tmp_path / "lab")
+    hosts = inventory / "hosts.yml"
+    hosts.write_text(
+        hosts.read_text().replace("loader:\n      hosts: {localhost: {}}", "loader:\n      hosts: {c1: {}}")
+    )
+    done = playbook("provision.yml", "--limit", f"c1,{HERE}", inventory=str(inventory))
+    assert done.returncode == 0, done.output
+    assert [name for name, secret in secrets().items() if secret in done.output] == []
+    assert answer("c1", "stat -c '%U %a' /etc/farm/loader.cnf /var/lib/farm/loads") == "farm 600\nfarm 750"
+    kept = answer("c1", "runuser -u farm -- cat /etc/farm/loader.cnf")
+    assert kept == Home("lab").secret("galera_loader.cnf").read_text().strip()
+    program = "runuser -u farm -- /opt/farm/current/bin/csv_to_database"
+    assert answer("c1", f"{program} --help").startswith("usage:")
+    assert "mysql" in answer("c1", "ls /opt/farm/current/lib/python3.11/site-packages")
 
 
 def test_a_host_that_is_down_is_named_and_nothing_changes_anywhere(provisioned: None) -> None:
