@@ -166,7 +166,7 @@ def test_keys_are_taken_only_when_the_operator_says_so_and_their_fingerprints_ar
 
 
 def test_a_loader_of_its_own_can_load_and_shows_its_account_to_nobody(provisioned: None, tmp_path: Path) -> None:
-    """In the lab the head is the loader; in an inventory of the same name it is c1, which nothing else makes a user of."""
+    """In the lab the head is the loader; in an inventory of the same name it is c1, which has no user farm."""
     inventory = shutil.copytree(ROOT / "inventory" / "lab", tmp_path / "lab")
     hosts = inventory / "hosts.yml"
     hosts.write_text(
