@@ -5,7 +5,7 @@ The only module that imports mysql.connector; nothing of it is seen outside.
 
 import configparser
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import chdir, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,6 +18,7 @@ CONNECT_SECONDS = 5
 ANSWER_SECONDS = 60
 """A node that says nothing for so long is lost: frozen, or cut off."""
 
+_QUOTES = frozenset("'\"\\")
 _LOST = frozenset({1047, 1053, 1152, 1158, 1159, 1160, 1161, 1184, 1927, 2002, 2003, 2006, 2013, 2014, 2055})
 _CONFLICTS = frozenset({1062, 1205, 1213, 1020})
 _REFUSED = frozenset({1044, 1045, 1142, 1143, 1227, 1698})
@@ -159,11 +160,13 @@ class Node:
     def load(self, sql: str, file: Path) -> int:
         """Run a LOAD DATA LOCAL, whose one value is the file; returns how many rows it loaded.
 
-        The library sends no file but the one that it finds in the statement, where it does not understand quotes: so
-        the statement has the bare name.
+        The library sends no file but the one that it finds in the statement. Raises InputError for a path in which it
+        finds another one.
         """
-        with chdir(file.parent):
-            return self.execute(sql, [file.name])
+        path = str(file.absolute())
+        if not _QUOTES.isdisjoint(path):
+            raise InputError(f"the path {path} holds a quote or a backslash: move the parts to another folder")
+        return self.execute(sql, [path])
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """The rows of a query, as Python values."""

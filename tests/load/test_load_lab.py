@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from simulated_parts import plain, simulate, with_field, write_part
 
-from farm.errors import GaleraError, PartsError
+from farm.errors import GaleraError, InputError, PartsError
 from farm.galera import Account, Node
 from farm.load import merge as merging
 from farm.load.main import load
@@ -146,12 +146,20 @@ def test_what_the_server_would_round_is_refused_and_nothing_is_loaded(
 def test_sql_in_a_name_is_a_name(option_file: OptionFile, table: Sql, tmp_path: Path) -> None:
     rows = plain(4)
     rows.object_id[:] = ["LT'; DROP --", 'LT") OR 1=1 #', "LT%s`\\", "LT,\\N"]
-    folder = tmp_path / "parts'; DROP TABLE objects; --"
+    folder = tmp_path / "parts; DROP TABLE objects; -- (%s) #ä"
     write_part(folder, rows)
     said = load(folder, option_file())
     assert (counts(said), said["verify"]["equal"]) == ({"inserted": 4}, 4)
     names = table("SELECT HEX(objectId) FROM objects WHERE objectId LIKE 'LT%'").split()
     assert sorted(bytes.fromhex(name).decode() for name in names) == sorted(rows.object_id)
+
+
+def test_a_folder_with_a_quote_is_refused(option_file: OptionFile, table: Sql, tmp_path: Path) -> None:
+    folder = tmp_path / "parts'; DROP TABLE objects; --"
+    write_part(folder, plain(4))
+    with pytest.raises(InputError, match="move the parts to another folder"):
+        load(folder, option_file())
+    assert table("SELECT COUNT(*) FROM objects WHERE objectId LIKE 'LT%'") == "0"
 
 
 def test_a_table_that_lacks_a_column_is_refused_before_anything_is_loaded(

@@ -16,6 +16,7 @@ from provisioning import playbook
 from simulated_parts import ZTF, simulate
 
 from farm import lab
+from farm.journal import Journal, noted
 from farm.runs import Run
 
 pytestmark = pytest.mark.lab
@@ -107,8 +108,8 @@ def test_an_export_that_cannot_be_written_leaves_nothing(provisioned: None, tmp_
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.timeout(400)
-def test_a_loader_of_its_own_loads_the_same(run: Run, table: Sql, tmp_path: Path) -> None:
+@pytest.fixture
+def other_loader(run: Run, tmp_path: Path) -> Iterator[Path]:
     """The same environment with another loader: c1, which becomes one by the loader role alone."""
     inventory = tmp_path / "lab"
     shutil.copytree(ROOT / "inventory" / "lab", inventory)
@@ -119,18 +120,27 @@ def test_a_loader_of_its_own_loads_the_same(run: Run, table: Sql, tmp_path: Path
     (tmp_path / "loader.yml").write_text(yaml.safe_dump(play))
     made = playbook(str(tmp_path / "loader.yml"), inventory=str(inventory))
     assert made.returncode == 0, made.output
-    command = lab.ssh_command(lab.find("c1"), "readlink -e /opt/farm/current")
-    release = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    shutil.rmtree(run.folder)
-    with_release = make_run("lab", [simulate(100, seed=seed, first=100 * seed) for seed in range(3)], release=release)
-    try:
-        said = farm("load", with_release.id, "--inventory", str(inventory), "--json")
-        assert said.json()["verify"]["equal"] == 300
-        assert "copy" in said.stderr
-        assert "verify" in said.stderr
-        assert json.loads((with_release.load / "summary.json").read_text())["load"]["inserted"] == 300
-        again = playbook("playbooks/load.yml", "-e", f"run={with_release.id}", inventory=str(inventory))
-        assert again.returncode == 0, again.output
-        assert "300 unchanged" in again.stdout
-    finally:
-        with_release.folder.rename(run.folder)
+    yield inventory
+    on_c1("userdel --force --remove farm; rm -rf /opt/farm /etc/farm /var/lib/farm")
+
+
+def on_c1(script: str) -> str:
+    command = lab.ssh_command(lab.find("c1"), script)
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout.strip()
+
+
+@pytest.mark.timeout(400)
+def test_a_loader_of_its_own_loads_the_same(run: Run, other_loader: Path, table: Sql) -> None:
+    journal = Journal(run.journal)
+    journal.commit([noted("folder", on_c1("readlink -e /opt/farm/current"))])
+    journal.close()
+    done = farm("load", run.id, "--inventory", str(other_loader), "--json")
+    said = done.json()
+    assert (said["load"]["inserted"], said["verify"]["equal"]) == (300, 300)
+    assert "copy" in done.stderr
+    assert "verify" in done.stderr
+    assert json.loads((run.load / "summary.json").read_text()) == said
+    assert on_c1("stat -c '%U %a' /etc/farm/loader.cnf") == "farm 600"
+    again = playbook("playbooks/load.yml", "-e", f"run={run.id}", inventory=str(other_loader))
+    assert again.returncode == 0, again.output
+    assert "300 unchanged" in again.stdout
