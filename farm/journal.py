@@ -162,8 +162,9 @@ class Journal:
 
     @classmethod
     def create(cls, path: Path, meta: Mapping[str, Any], tasks: Iterable[Task]) -> "Journal":
-        """Make the journal of a new run with all of its tasks."""
-        db = _connect(path)
+        """Make the journal of a new run with all of its tasks; it is there when it is whole."""
+        fresh = path.with_suffix(".new")
+        db = _connect(fresh)
         db.executescript(_SCHEMA)
         with db:
             db.execute("BEGIN")
@@ -178,6 +179,7 @@ class Journal:
             )
         db.execute(f"PRAGMA user_version = {FORMAT}")
         db.close()
+        fresh.rename(path)
         return cls(path)
 
     def commit(self, records: Sequence[Record]) -> None:
