@@ -3,14 +3,17 @@
 import dataclasses
 import hashlib
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import features
 from features import schema
+from features.batch import single
 from features.declare import Feature, Index, Survey, family
 from features.docs import markdown
 
@@ -129,3 +132,15 @@ def test_nothing_about_a_survey_stands_outside_its_folder() -> None:
         if path.name != "__main__.py":
             code = path.read_text()
             assert not [word for word in words if f'"{word}"' in code], path
+
+
+def test_the_example_of_adding_a_feature_works_as_written() -> None:
+    guide = (ROOT / "docs" / "adding-a-feature.md").read_text()
+    blocks = dict(re.findall(r"```(python|sql)\n(.*?)```", guide, re.DOTALL)[:2])
+    made: dict[str, Any] = {}
+    exec(blocks["python"], made)
+    survey = dataclasses.replace(SURVEY, families=(*SURVEY.families, made["amplitude"]))
+    rows = [{"candid": n, "jd": 2459000.5 + n, "fid": 1, "magpsf": mag} for n, mag in enumerate((18.0, 17.25, 18.5), 1)]
+    assert single(survey, "ZTF18aaaaaaa", rows)["maggamp"] == 1.25
+    assert single(survey, "ZTF18aaaaaaa", [{**row, "fid": 2} for row in rows])["maggamp"] is None
+    assert schema.alters(survey, *living(SURVEY)) == [blocks["sql"].strip()]
