@@ -24,14 +24,15 @@ def admin(keyspace: str = driver.KEYSPACE) -> Iterator[store.Table]:
 
 
 @contextmanager
-def own_keyspace() -> Iterator[str]:
-    """The name of a keyspace with an empty table of detections, which farm_reader may read; gone afterwards."""
+def own_keyspace(granted: bool = True) -> Iterator[str]:
+    """The name of a keyspace with an empty table of detections; farm_reader may read it where ``granted``."""
     name = f"test_{secrets.token_hex(4)}"
     with admin() as table:
         replication = "{'class': 'NetworkTopologyStrategy', 'datacenter1': 1}"
         table.execute(f"CREATE KEYSPACE {name} WITH replication = {replication}")
         table.execute(cql_ddl(driver.SURVEY.detections, name).strip().rstrip(";"))
-        table.execute(f"GRANT SELECT ON KEYSPACE {name} TO farm_reader")
+        if granted:
+            table.execute(f"GRANT SELECT ON KEYSPACE {name} TO farm_reader")
     try:
         yield name
     finally:

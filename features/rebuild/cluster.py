@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from cassandra import ConsistencyLevel, DriverException, Unauthorized, Unavailable
+from cassandra import ConsistencyLevel, DriverException, RequestValidationException, Unauthorized, Unavailable
 from cassandra import numpy_parser as driver_parser
 from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
@@ -81,9 +81,9 @@ class Detections:
         try:
             future = self._session.execute_async(statement, paging_state=request.state)
         except DriverException as error:
-            deliver(_read_error(error))
+            deliver(self._failure(error))
             return
-        future.add_callbacks(lambda _rows: deliver(self._page(future)), lambda error: deliver(_read_error(error)))
+        future.add_callbacks(lambda _rows: deliver(self._page(future)), lambda error: deliver(self._failure(error)))
 
     def ids(self, tokens: Range) -> list[str]:
         """As ``pages.Reader``."""
@@ -118,13 +118,20 @@ class Detections:
         return self._scan.bind((query.low, query.high))
 
     def _page(self, future: Any) -> Page | Exception:
-        result = future.result()
         try:
+            result = future.result()
             columns = _arrays(result)
-        except CassandraError as error:
+            return Page(columns.pop(self._key), columns, result.paging_state)
+        except Exception as error:  # the driver would log what a callback raises, and nobody would ever hear of it
             return error
-        ids = columns.pop(self._key)
-        return Page(ids, columns, result.paging_state)
+
+    def _failure(self, error: Exception) -> Exception:
+        """A ReadError where another try may help."""
+        if isinstance(error, RequestValidationException):
+            return CassandraError(f"{self._session.keyspace}.{self._table} cannot be read: {error}")
+        lost = isinstance(error, NoHostAvailable | ConnectionException | Unavailable)
+        reasons = "; ".join(str(each) for each in error.errors.values()) if isinstance(error, NoHostAvailable) else ""
+        return ReadError(reasons or f"{type(error).__name__}: {error}", lost)
 
 
 def _arrays(result: Any) -> dict[str, NDArray[Any]]:
@@ -136,12 +143,6 @@ def _arrays(result: Any) -> dict[str, NDArray[Any]]:
 
 
 _PLAIN = Session.client_protocol_handler
-
-
-def _read_error(error: Exception) -> ReadError:
-    lost = isinstance(error, NoHostAvailable | ConnectionException | Unavailable)
-    reasons = "; ".join(str(each) for each in error.errors.values()) if isinstance(error, NoHostAvailable) else ""
-    return ReadError(reasons or f"{type(error).__name__}: {error}", lost)
 
 
 @contextmanager

@@ -167,6 +167,14 @@ def test_a_wrong_password_is_one_sentence(program: Program) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_an_account_that_may_not_read_is_one_sentence(provisioned: None) -> None:
+    with own_keyspace(granted=False) as keyspace, settings_for(keyspace) as settings:
+        done = on(WORKER, f"{PROGRAM} {RING} --window all --out /tmp/never.csv --cassandra {settings}")
+    assert done.returncode == Exit.CASSANDRA
+    assert "has no SELECT permission" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
 def test_a_cassandra_that_hangs_for_a_while_costs_no_object(program: Program, whole: Part) -> None:
     out = str(Path(program.settings).with_name("hung.csv"))
     line = program.line(RING, "--page", "500", "--reads", "1", out=out)
