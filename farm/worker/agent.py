@@ -73,6 +73,7 @@ class Agent:
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.lock = take_over(self.root / "agent.lock")
         self.send(hello(processes.sweep()))
+        self._clear()
         for descriptor in (0, 1):
             os.set_blocking(descriptor, False)
         gc.freeze()
@@ -83,6 +84,12 @@ class Agent:
             while not self.ending:
                 self._turn(selector)
         self._end_all()
+
+    def _clear(self) -> None:
+        """Remove what a former agent of the run left half done; its head knows it as lost."""
+        for folder in (self.root, self.out):
+            for attempt in folder.glob("*.*/") if folder else ():
+                shutil.rmtree(attempt, ignore_errors=True)
 
     def _turn(self, selector: selectors.BaseSelector) -> None:
         writing = 1 in selector.get_map()

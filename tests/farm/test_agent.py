@@ -179,10 +179,13 @@ def test_a_killed_supervisor_is_reported_and_leaves_nothing(agent: LocalAgent, t
 
 def test_a_new_agent_of_the_run_ends_the_former_one_first(agent: LocalAgent, tmp_path: Path) -> None:
     main, daemon = stubborn(agent, tmp_path)
-    with LocalAgent(tmp_path):
+    with LocalAgent(tmp_path) as heir:
         assert not alive(main)
         assert not alive(daemon)
         agent.wait()
+        heir.say(t="beat", n=1)
+        heir.hear("beat")
+        assert not agent.work("stubborn").exists()
 
 
 def test_a_new_agent_leaves_other_runs_alone(agent: LocalAgent, tmp_path: Path) -> None:
