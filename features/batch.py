@@ -111,12 +111,10 @@ def _column(feature: Feature, array: NDArray[Any], size: int) -> _Column:
     """Values of the feature's type, and where they are missing."""
     if array.shape != (size,):
         raise ValueError(f"{feature.name}: an array of shape {array.shape} for {size} objects")
-    missing = np.ma.getmaskarray(array)
     values = np.ma.getdata(array)
-    if values.dtype == object:
-        missing = missing | (values == np.array(None))
-    elif values.dtype.kind == "f":
-        missing = missing | ~np.isfinite(values)
+    missing = values == np.array(None) if values.dtype == object else ~np.isfinite(values)
+    if isinstance(array, np.ma.MaskedArray):
+        missing = missing | np.ma.getmaskarray(array)
     if values.dtype != feature.dtype:
         values = np.where(missing, 0, values).astype(feature.dtype)
     return values, missing

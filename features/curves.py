@@ -121,7 +121,7 @@ class LightCurves:
         ``object_id`` is the objectId of each row (str; an array of objects, plain or masked).
         """
         ids = np.ma.getdata(object_id)
-        first = np.flatnonzero(np.concatenate(([True], ids[1:] != ids[:-1]))) if len(ids) else np.empty(0, np.int64)
+        first = _runs(ids)
         return cls(ids[first], np.append(first, len(ids)), columns)
 
     @classmethod
@@ -133,7 +133,9 @@ class LightCurves:
         jd, candid = floats(columns["jd"]), columns["candid"]
         rows = np.flatnonzero(~(np.isnan(jd) | np.isnan(floats(candid))))
         ids = np.ma.getdata(object_id)[rows]
-        names, number = np.unique(ids.astype(str), return_inverse=True)
+        run = _runs(ids)
+        names, number = np.unique(ids[run].astype(str), return_inverse=True)
+        number = np.repeat(number, np.diff(np.append(run, len(ids))))
         rows = rows[np.lexsort((np.ma.getdata(candid)[rows].astype(np.int64), jd[rows], number))]
         counts = np.bincount(number, minlength=len(names))
         return cls(
@@ -236,6 +238,11 @@ class LightCurves:
             {name: column[rows] for name, column in self.columns.items()},
             {name: absent[rows] for name, absent in self.lacking.items()},
         )
+
+
+def _runs(ids: NDArray[np.object_]) -> Ints:
+    """Where each run of equal ids begins."""
+    return np.flatnonzero(np.concatenate((np.ones(min(1, len(ids)), bool), ids[1:] != ids[:-1])))
 
 
 def _is_number(value: Any) -> bool:

@@ -31,8 +31,12 @@ def test_no_positions_have_no_ids() -> None:
     assert htm_id(np.empty(0), np.empty(0), 16).tolist() == []
 
 
-def test_the_middle_of_an_edge_belongs_to_one_corner() -> None:
-    half = np.sqrt(0.5)
-    slot, weight, _ = _descend(np.array([[half], [0.0], [half]]), np.zeros((3, 1)))
-    assert slot.tolist() == [0]
-    np.testing.assert_allclose(weight, [[0], [0], [1]], atol=1e-15)
+@pytest.mark.parametrize(("edge", "corner"), [((0, 1), 0), ((0, 2), 0), ((1, 2), 1)])
+def test_the_middle_of_an_edge_belongs_to_one_corner(edge: tuple[int, int], corner: int) -> None:
+    weight = np.zeros((3, 1))
+    weight[list(edge)] = np.sqrt(0.5)
+    slot, weight, _ = _descend(weight, np.zeros((3, 1)))
+    assert slot.tolist() == [corner]
+    expected = np.zeros((3, 1))
+    expected[edge[1]] = 1  # the vertex that moved halfway to the corner is the position
+    np.testing.assert_allclose(weight, expected, atol=1e-15)
