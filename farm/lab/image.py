@@ -29,6 +29,7 @@ _BEFORE = 'mkdir -p "$1/usr/share/man/man1"'
 
 _DPKG = ("force-unsafe-io", *(f"path-exclude=/usr/share/{name}/*" for name in ("man", "locale", "doc", "info")))
 
+# Password prompts are masked for their inotify instances: all hosts share this machine's, 128 by default.
 _AFTER = f"""
 set -eu
 cd "$1"
@@ -38,6 +39,7 @@ for unit in $(ls etc/systemd/system/multi-user.target.wants); do
     systemctl --root=. --quiet mask "$unit"
 done
 systemctl --root=. --quiet mask console-getty.service getty.target systemd-networkd-wait-online.service \\
+    systemd-ask-password-console.path systemd-ask-password-wall.path \\
     apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer fstrim.timer systemd-pstore.service
 systemctl --root=. --quiet enable systemd-networkd.service
 systemctl --root=. --quiet set-default multi-user.target

@@ -118,7 +118,7 @@ def forget() -> None:
 
 
 @contextmanager
-def locked(wait: float = 15) -> Iterator[None]:
+def locked(wait: float = 60) -> Iterator[None]:
     """One `farm lab` command at a time on this machine. Leaves neither lock nor folder where nothing else stands there.
 
     Raises LockedError, naming the other command, when it has not ended after ``wait`` seconds.
