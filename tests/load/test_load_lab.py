@@ -55,6 +55,12 @@ def test_the_same_load_again_changes_nothing(option_file: OptionFile, tmp_path: 
     assert again["ok"]
 
 
+def test_a_run_without_rows_is_loaded(option_file: OptionFile, tmp_path: Path) -> None:
+    write_part(tmp_path / "parts", simulate(0))
+    said = load(tmp_path / "parts", option_file())
+    assert (counts(said), said["verify"]["compared"], said["ok"]) == ({}, 0, True)
+
+
 def test_rows_that_differ_are_updated_and_only_these(option_file: OptionFile, tmp_path: Path) -> None:
     rows = simulate(700)
     write_part(tmp_path / "parts", rows)
