@@ -33,3 +33,5 @@ class Job:
     title: str
     collect: Collector | None = None
     patience: float = PATIENCE
+    tries: int = 3
+    """Attempts that may fail until a task is held."""

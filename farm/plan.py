@@ -1,6 +1,6 @@
 """What a run will do, before it does it: the ring of tokens cut evenly into tasks. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Literal
@@ -60,17 +60,29 @@ def rebuild(env: str, workers: Sequence[Worker], release: Release, window: Windo
     return Plan(env, tuple(workers), release, window, tasks)
 
 
-def choose(hosts: Sequence[Host], limit: str | None) -> tuple[Host, ...]:
-    """The hosts that ``limit`` names, separated by commas. Raises InventoryError for a name that no host has."""
-    if limit is None:
-        return tuple(hosts)
-    wanted = [name.strip() for name in limit.split(",") if name.strip()]
+def choose(hosts: Sequence[Host], limit: str | None, exclude: str | None = None) -> tuple[Host, ...]:
+    """The hosts that ``limit`` names, or all, but those that ``exclude`` names; names are separated by commas.
+
+    Raises InventoryError for a name that no host has, and where nobody is left.
+    """
     known = {host.name: host for host in hosts}
-    unknown = [name for name in wanted if name not in known]
-    if unknown or not wanted:
-        named = ", ".join(unknown) or "nobody"
-        raise InventoryError(f"--limit names {named}, which is no worker; the workers are {', '.join(known)}")
-    return tuple(known[name] for name in dict.fromkeys(wanted))
+    wanted = list(known) if limit is None else _names("--limit", limit, known)
+    unwanted = () if exclude is None else _names("--exclude", exclude, known)
+    chosen = tuple(known[name] for name in wanted if name not in unwanted)
+    if not chosen:
+        raise InventoryError("--exclude leaves no worker: name fewer")
+    return chosen
+
+
+def _names(option: str, text: str, known: Mapping[str, Host]) -> list[str]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    unknown = [name for name in names if name not in known]
+    if unknown or not names:
+        listed = ", ".join(known)
+        raise InventoryError(
+            f"{option} names {', '.join(unknown) or 'nobody'}, which is no worker; the workers are {listed}"
+        )
+    return list(dict.fromkeys(names))
 
 
 def as_json(plan: Plan) -> dict[str, Any]:

@@ -79,7 +79,7 @@ def runs(found: Sequence[Overview]) -> None:
 
 def run(summary: Summary) -> None:
     """Which worker did how much, and what became of every task."""
-    if summary.results:
+    if "objects" in summary.results:
         rebuild(summary)
     else:
         tasks(summary)

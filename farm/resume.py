@@ -4,7 +4,7 @@ import shlex
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from farm import busy, plan, preflight, rebuild, runs
+from farm import busy, commands, plan, preflight, rebuild, runs
 from farm import journal as record
 from farm.errors import ReleaseError, RunError
 from farm.inventory import Inventory
@@ -48,7 +48,8 @@ def resume(
         if known.verb == "rebuild":
             window = journal.meta()["window"]
             return rebuild.work(run, inventory, workers, known.release, window, transport, journal)
-        return busy.work(run, workers, known.release, transport, journal)
+        work = {"busy": busy.work, "run": commands.work}[known.verb]
+        return work(run, workers, known.release, transport, journal)
     finally:
         journal.close()
 

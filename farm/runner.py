@@ -72,7 +72,7 @@ class Runner:
 
     def __init__(self, job: Job, journal: Journal) -> None:
         self.job, self.journal = job, journal
-        self.scheduler = Scheduler()
+        self.scheduler = Scheduler(max_tries=job.tries)
         self._tasks: dict[str, Task] = {}
         self._take_up()
         self.board = Board(

@@ -33,6 +33,7 @@ _TAIL = 2000
 @dataclass
 class _Running:
     job: Job
+    slot: int
     reason: str | None = None
     """Why the head wanted it killed."""
     reported: bool = False
@@ -154,14 +155,17 @@ class Agent:
             out=self.out / name if self.out else work / "out",
             grace=self.grace,
         )
+        taken = {running.slot for running in self.supervisors.values() if not running.reported}
+        slot = next(number for number in range(1, len(taken) + 2) if number not in taken)
         environ = self.environ | {
             "FARM_TASK": task,
+            "FARM_SLOT": str(slot),
             "FARM_ATTEMPT": str(attempt),
             "FARM_OUT": str(job.out),
             "FARM_PROGRESS": str(work / "progress.json"),
         }
         pid = fork(job, environ, self.report, (self.lock,))
-        self.supervisors[pid] = _Running(job)
+        self.supervisors[pid] = _Running(job, slot)
         self.attempts[task, attempt] = pid
 
     def _forget(self, task: str, attempt: int) -> None:

@@ -68,7 +68,13 @@ class LocalSession:
         return self.transport.root / self.host.name
 
     def run(self, command: str, timeout: float) -> Completed:
-        done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, timeout=timeout, check=False)
+        done = subprocess.run(
+            ["/bin/sh", "-c", command.replace(ROOT, str(self.root))],
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
         return Completed(done.returncode, done.stdout, done.stderr)
 
     def open(self, command: str) -> "LocalSession":

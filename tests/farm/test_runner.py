@@ -12,6 +12,7 @@ from local import LocalTransport, host, tasks_running
 
 from farm import journal as record
 from farm import link, runs
+from farm.commands import FileCollector
 from farm.errors import LockedError, PartsError, UnreachableError
 from farm.events import State
 from farm.job import Collector, Job
@@ -276,6 +277,50 @@ def test_an_output_that_cannot_be_brought_costs_no_try(farm: Farm) -> None:
     summary = farm.make([Task("t", "exit 0")], Picky(miss=5)).go()
     assert summary.done == 1
     assert farm.rows("SELECT count(*) FROM attempts WHERE state = 'missed'") == [(5,)]
+
+
+WRITES = """
+mkdir "$FARM_OUT/deep"
+echo $FARM_TASK > "$FARM_OUT/a b.txt"
+echo 2 > "$FARM_OUT/deep/c.txt"
+touch "$FARM_OUT/d.log"
+"""
+
+
+def test_outputs_that_match_are_brought_here_and_the_others_are_not(farm: Farm) -> None:
+    collect = FileCollector(farm.run, "*.txt */*.txt")
+    summary = farm.make([Task("one", WRITES), Task("two", WRITES)], collect).go()
+    assert (summary.done, summary.results["files"]) == (2, 4)
+    outputs = farm.run.folder / "outputs"
+    found = {str(path.relative_to(outputs)) for path in outputs.rglob("*") if path.is_file()}
+    assert found == {f"{task}/{name}" for task in ("one", "two") for name in ("a b.txt", "deep/c.txt")}
+    assert (outputs / "two" / "a b.txt").read_text() == "two\n"
+
+
+def test_a_task_without_the_wanted_output_has_failed(farm: Farm) -> None:
+    summary = farm.make([Task("t", "exit 0")], FileCollector(farm.run, "*.txt")).go()
+    assert summary.held == 1
+    assert "no output matches" in summary.troubles[0][2]
+
+
+def test_slots_are_numbered_and_no_two_tasks_share_one(farm: Farm) -> None:
+    command = 'mkdir "$FARM_OUT/../../slot.$FARM_SLOT" && sleep 0.2 && rmdir "$FARM_OUT/../../slot.$FARM_SLOT"'
+    summary = farm.make(
+        [Task(f"t{each}", f"case $FARM_SLOT in 1|2) {command};; *) exit 1; esac") for each in range(12)]
+    )
+    assert summary.go().done == 12
+    assert farm.rows("SELECT count(*) FROM attempts") == [(12,)]
+
+
+def test_a_long_task_keeps_no_other_task_waiting(farm: Farm) -> None:
+    farm.make([Task("long", "sleep 3"), *sleeps(30, 0.05)]).go()
+    (last,) = farm.rows("SELECT task FROM attempts ORDER BY ended DESC LIMIT 1")
+    assert last == ("long",)
+    beside = farm.rows(
+        "SELECT count(*) FROM attempts one JOIN attempts two USING (worker)"
+        " WHERE one.task = 'long' AND two.started > one.started AND two.ended < one.ended"
+    )
+    assert beside[0][0] > 1
 
 
 def test_a_journal_that_cannot_be_written_ends_the_run(farm: Farm) -> None:

@@ -1,0 +1,60 @@
+"""``farm run``."""
+
+import json
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(run)
+
+
+def run(
+    tasks: Annotated[str, typer.Argument(metavar="TASKS", help="A file with one command a line, or JSON lines; or -.")],
+    inventory: Annotated[str, typer.Option("--inventory", "-i", help="Name under inventory/, or a path.")] = "lab",
+    slots: Annotated[int | None, typer.Option(min=1, help="Tasks at a time on each worker.")] = None,
+    retries: Annotated[int, typer.Option(min=0, help="Further tries of a task that fails.")] = 2,
+    timeout: Annotated[str | None, typer.Option(help="For each attempt: 90s, 10m, 2h.")] = None,
+    fetch: Annotated[str | None, typer.Option(metavar="GLOB", help="Bring these files of $FARM_OUT here.")] = None,
+    limit: Annotated[str | None, typer.Option(help="These workers only: names with commas.")] = None,
+    exclude: Annotated[str | None, typer.Option(help="Without these workers: names with commas.")] = None,
+    shuffle: Annotated[bool, typer.Option("--shuffle", help="In random order.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the tasks and do nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The tasks or summary as JSON.")] = False,
+) -> None:
+    """Run command lines on all workers; each has $FARM_TASK, $FARM_SLOT and a folder $FARM_OUT for its output."""
+    from farm import commands, report
+    from farm import tasks as reader
+
+    try:
+        limit_seconds = reader.seconds(timeout) if timeout else None
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--timeout") from None
+    todo = reader.read(tasks, limit_seconds)
+    if dry_run:
+        for task in todo:
+            told = {"id": task.id, "command": task.command, "timeout": task.timeout}
+            typer.echo(json.dumps(told) if as_json else f"{task.id}  {task.command}")
+        return
+
+    from farm.inventory import load
+    from farm.transport.ssh import SshTransport
+
+    environment = load(inventory)
+    summary = commands.run(
+        environment,
+        SshTransport(environment.home.known_hosts),
+        todo,
+        slots=slots,
+        limit=limit,
+        exclude=exclude,
+        tries=retries + 1,
+        fetch=fetch,
+        shuffle=shuffle,
+    )
+    if as_json:
+        typer.echo(json.dumps(summary.as_json()))
+    else:
+        report.run(summary)
+    raise typer.Exit(summary.exit)

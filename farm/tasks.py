@@ -1,0 +1,81 @@
+"""Command lines as users write them: a file with one a line, or JSON lines. Pure but for reading the file.
+
+A line that begins with ``{`` is an object: ``command``, and where wanted ``id`` and ``timeout`` (seconds). Any other
+line is a command for ``/bin/sh -c`` as it stands; empty lines and lines that begin with ``#`` are left out. On the
+worker a command finds ``$FARM_TASK``, ``$FARM_SLOT``, ``$FARM_ATTEMPT`` and ``$FARM_OUT``, a folder for its output.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from farm.errors import InputError
+from farm.journal import Task
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
+_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_KEYS = {"id", "command", "timeout"}
+
+
+def read(source: str, timeout: float | None) -> list[Task]:
+    """The tasks of a file, or of standard input for ``-``; ``timeout`` is for those that name none.
+
+    Raises InputError that names the line.
+    """
+    try:
+        text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise InputError(f"the tasks {source} cannot be read: {error}") from None
+    tasks = list(_unique(source, _tasks(source, text.split("\n"), timeout)))
+    if not tasks:
+        raise InputError(f"{source} has no task: write one command line a line")
+    return tasks
+
+
+def _tasks(source: str, lines: list[str], timeout: float | None) -> Iterator[tuple[int, Task]]:
+    digits = len(str(len(lines)))
+    for number, line in enumerate(lines, start=1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        told = _object(source, number, line) if line.startswith("{") else {"command": line}
+        name = told.get("id", f"t{number:0{digits}}")
+        limit = told.get("timeout", timeout)
+        if not isinstance(name, str) or not _ID.fullmatch(name):
+            raise InputError(f"{source}:{number}: the id {name!r} is not made of letters, digits, - and _")
+        if not isinstance(told.get("command"), str):
+            raise InputError(f"{source}:{number}: there is no command")
+        if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int | float) or limit <= 0):
+            raise InputError(f"{source}:{number}: the timeout {limit!r} is no number of seconds")
+        yield number, Task(name, told["command"], limit)
+
+
+def _object(source: str, number: int, line: str) -> dict[str, Any]:
+    try:
+        told = json.loads(line)
+    except ValueError as error:
+        raise InputError(f"{source}:{number}: a line that begins with {{ must be JSON: {error}") from None
+    if unknown := told.keys() - _KEYS:
+        raise InputError(
+            f"{source}:{number}: unknown {', '.join(sorted(unknown))}; known are {', '.join(sorted(_KEYS))}"
+        )
+    return dict(told)
+
+
+def _unique(source: str, tasks: Iterable[tuple[int, Task]]) -> Iterator[Task]:
+    seen: dict[str, int] = {}
+    for number, task in tasks:
+        if task.id in seen:
+            raise InputError(f"{source}:{number}: the id {task.id} stands in line {seen[task.id]} too")
+        seen[task.id] = number
+        yield task
+
+
+def seconds(text: str) -> float:
+    """``90``, ``90s``, ``10m``, ``2h`` or ``1d``. Raises ValueError for anything else."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", text.strip())
+    if not match or not float(match[1]):
+        raise ValueError(f"{text!r} is no duration: write 90s, 10m or 2h")
+    return float(match[1]) * _UNITS[match[2]]
