@@ -1,4 +1,4 @@
-"""Accounts, keyspace and tables of a Cassandra of our own: ``python -m farm.provision.cassandra INVENTORY``.
+"""Accounts, keyspace and tables of a Cassandra of our own: ``python -m farm.provision.cassandra ENVIRONMENT``.
 
 The superuser that every Cassandra is born with loses its login as soon as there is one with a password of its own.
 """
@@ -16,7 +16,7 @@ from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, N
 from cassandra.policies import WhiteListRoundRobinPolicy
 
 from farm.errors import CassandraError
-from farm.inventory import load
+from farm.home import Home
 from farm.provision import program
 from farm.provision.files import read_or_empty
 from features import SURVEYS, survey
@@ -192,20 +192,21 @@ def _role(verb: str, name: str, password: str, superuser: bool = False) -> str:
 
 
 def main() -> dict[str, Any]:
-    arguments = program.parser(__doc__)
+    arguments = program.parser(__doc__, "environment")
+    arguments.add_argument("--address", required=True)
     arguments.add_argument("--port", type=int, required=True)
     arguments.add_argument("--keyspace", required=True)
     arguments.add_argument("--replication", type=int, required=True, help="copies of each row")
     options = arguments.parse_args()
     logging.getLogger("cassandra").setLevel(logging.CRITICAL)
-    inventory = load(options.inventory)
+    home = Home(options.environment)
     wanted = Wanted(
         options.keyspace,
         options.replication,
-        read_or_empty(inventory.home.secret("cassandra_admin")),
-        read_or_empty(inventory.home.secret("cassandra_reader")),
+        read_or_empty(home.secret("cassandra_admin")),
+        read_or_empty(home.secret("cassandra_reader")),
     )
-    return ensure(Node(inventory.group("managed_cassandra")[0].address, options.port), wanted, options.write)
+    return ensure(Node(options.address, options.port), wanted, options.write)
 
 
 if __name__ == "__main__":

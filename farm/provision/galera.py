@@ -1,4 +1,4 @@
-"""SQL for the database, table and accounts of a Galera of our own: ``python -m farm.provision.galera INVENTORY``.
+"""SQL for the database, table and accounts of a Galera of our own: ``python -m farm.provision.galera ENVIRONMENT``.
 
 Roles run it on a node, as its root over the socket: first ``ask``, whose answer names what is missing, then the
 statements of these names. The output holds passwords.
@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from farm.home import Home
-from farm.inventory import load
 from farm.provision import program
 from farm.provision.files import read_or_empty
 from features import survey
@@ -97,10 +96,10 @@ def sql(home: Home, database: str) -> dict[str, Any]:
 
 
 def main() -> dict[str, Any]:
-    arguments = program.parser(__doc__)
+    arguments = program.parser(__doc__, "environment")
     arguments.add_argument("--database", required=True)
     options = arguments.parse_args()
-    return sql(load(options.inventory).home, options.database)
+    return sql(Home(options.environment), options.database)
 
 
 if __name__ == "__main__":

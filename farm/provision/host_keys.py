@@ -77,7 +77,7 @@ def _ssh(*command: str, stdin: str = "", accept: tuple[int, ...] = (0,)) -> str:
 
 
 def main() -> dict[str, Any]:
-    arguments = program.parser(__doc__)
+    arguments = program.parser(__doc__, "inventory")
     arguments.add_argument("--accept-new", action="store_true", help="take keys that are not pinned yet")
     given = arguments.parse_args()
     return ensure(load(given.inventory), given.accept_new, given.write)

@@ -9,10 +9,10 @@ from typing import Any
 from farm.errors import FarmError
 
 
-def parser(doc: str) -> ArgumentParser:
-    """Arguments INVENTORY and --check | --write, which say whether anything may be changed."""
+def parser(doc: str, subject: str) -> ArgumentParser:
+    """Arguments: the subject, and --check | --write, which say whether anything may be changed."""
     arguments = ArgumentParser(description=doc)
-    arguments.add_argument("inventory", help="the name of a folder under inventory/, or a path")
+    arguments.add_argument(subject)
     mode = arguments.add_mutually_exclusive_group(required=True)
     mode.add_argument("--check", dest="write", action="store_false", help="say what would change, and change nothing")
     mode.add_argument("--write", dest="write", action="store_true")

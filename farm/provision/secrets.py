@@ -71,7 +71,7 @@ def ensure(inventory: Inventory, given: Mapping[str, str], port: int, database: 
 
 
 def main() -> dict[str, Any]:
-    arguments = program.parser(__doc__)
+    arguments = program.parser(__doc__, "inventory")
     arguments.add_argument("--port", type=int, required=True, help="Galera's")
     arguments.add_argument("--database", required=True, help="Galera's, that holds table objects")
     options = arguments.parse_args()
