@@ -78,12 +78,9 @@ class Link:
         return self.session
 
     def stop(self) -> None:
-        """Have the agent end, and do not connect again."""
+        """Have the agent end, if there is one, and do not connect again."""
         self._stopping = True
-        if self.up:
-            self.send({"t": "stop"}, self.epoch)
-        elif self.session:
-            self.session.close()
+        self.send({"t": "stop"}, self.epoch)
 
     def run(self) -> None:
         failures = 0

@@ -124,7 +124,8 @@ class Runner:
         finally:
             for link in self._links.values():
                 link.stop()
-            gevent.joinall(links, timeout=_FAREWELL)
+            leaving = [greenlet for greenlet, link in zip(links, self._links.values(), strict=True) if link.up]
+            gevent.joinall(leaving, timeout=_FAREWELL)
             gevent.killall([*links, *self._errands])
             self._disk.kill()
 

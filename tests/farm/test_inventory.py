@@ -37,10 +37,6 @@ def write(folder: Path, hosts: str = HOSTS, **variables: str) -> Inventory:
     return load(str(folder))
 
 
-def worker(folder: Path, variables: str) -> Inventory:
-    return write(folder, f"workers:\n  hosts:\n    w1: {variables}\n")
-
-
 def test_hosts_come_with_what_farm_needs_and_defaults(tmp_path: Path) -> None:
     inventory = write(tmp_path / "site")
     first, second = inventory.group("workers")
@@ -65,45 +61,51 @@ def test_the_digest_changes_with_the_inventory_and_with_nothing_else(tmp_path: P
     assert write(tmp_path / "one", farm_window="all").digest != one
 
 
-@pytest.mark.parametrize(
-    ("arguments", "jump"),
-    [
-        ("-o ProxyJump=gate.example.org", Jump("gate.example.org", "farm", 22)),
-        ("-o ProxyJump=me@gate.example.org:2222 -o Compression=yes", Jump("gate.example.org", "me", 2222)),
-        ("-J gate.example.org", Jump("gate.example.org", "farm", 22)),
-        ("-o UserKnownHostsFile={{ x }} -o ProxyJump=gate", Jump("gate", "farm", 22)),
-        ("-o Compression=yes", None),
-    ],
-)
-def test_one_hop_is_read_from_the_ssh_arguments(tmp_path: Path, arguments: str, jump: Jump | None) -> None:
-    (host,) = worker(tmp_path / "site", f'{{ansible_ssh_common_args: "{arguments}"}}').group("workers")
-    assert host.jump == jump
-
-
-BAD_WORKERS = {
-    '{ansible_host: "{{ address }}"}': "ansible_host of w1.*template",
-    '{ansible_port: "{{ port }}"}': "ansible_port of w1.*template",
-    "{ansible_port: http}": "ansible_port of w1.*whole number",
-    "{farm_slots: -1}": "farm_slots of w1.*whole number",
-    "{farm_slots: true}": "farm_slots of w1.*whole number",
-    "{farm_user: [a, b]}": "farm_user of w1.*one string",
-    "{ansible_connection: local}": "local is not for workers, and w1",
-    '{ansible_ssh_common_args: "-J {{ gate }}"}': "ProxyJump.*w1.*template",
-    '{ansible_ssh_common_args: "-J one,two"}': "w1.*one hop",
-    "{farm_user: !vault secret}": "farm_user of w1.*vault",
+JUMPS = {
+    "-o ProxyJump=gate.example.org": Jump("gate.example.org", "farm", 22),
+    "-o ProxyJump=me@gate.example.org:2222 -o Compression=yes": Jump("gate.example.org", "me", 2222),
+    "-J gate.example.org": Jump("gate.example.org", "farm", 22),
+    "-o UserKnownHostsFile={{ x }} -o ProxyJump=gate": Jump("gate", "farm", 22),
+    "-o Compression=yes": None,
+}
+BAD = {
+    '{ansible_host: "{{ address }}"}': "ansible_host of {}.*template",
+    '{ansible_port: "{{ port }}"}': "ansible_port of {}.*template",
+    "{ansible_port: http}": "ansible_port of {}.*whole number",
+    "{farm_slots: -1}": "farm_slots of {}.*whole number",
+    "{farm_slots: true}": "farm_slots of {}.*whole number",
+    "{farm_user: [a, b]}": "farm_user of {}.*one string",
+    '{ansible_ssh_common_args: "-J {{ gate }}"}': "ProxyJump.*{}.*template",
+    '{ansible_ssh_common_args: "-J one,two"}': "{}.*one hop",
+    "{farm_user: !vault secret}": "farm_user of {}.*vault",
 }
 
 
-@pytest.mark.parametrize(("variables", "message"), BAD_WORKERS.items())
-def test_a_variable_that_is_no_literal_is_named_with_its_host(tmp_path: Path, variables: str, message: str) -> None:
-    inventory = worker(tmp_path / "site", variables)
-    with pytest.raises(InventoryError, match=message):
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Inventory:
+    """A group of one host for each of the above, j0 to j4 and b0 to b8."""
+    hosts = {f"j{number}": f'{{ansible_ssh_common_args: "{each}"}}' for number, each in enumerate(JUMPS)}
+    hosts |= {f"b{number}": each for number, each in enumerate(BAD)}
+    groups = [f"{name}: {{hosts: {{host-{name}: {variables}}}}}" for name, variables in hosts.items()]
+    return write(tmp_path_factory.mktemp("many") / "site", "\n".join(groups))
+
+
+@pytest.mark.parametrize(("number", "jump"), list(enumerate(JUMPS.values())))
+def test_one_hop_is_read_from_the_ssh_arguments(many: Inventory, number: int, jump: Jump | None) -> None:
+    (host,) = many.group(f"j{number}")
+    assert host.jump == jump
+
+
+@pytest.mark.parametrize(("number", "message"), list(enumerate(BAD.values())))
+def test_a_variable_that_is_no_literal_is_named_with_its_host(many: Inventory, number: int, message: str) -> None:
+    with pytest.raises(InventoryError, match=message.format(f"host-b{number}")):
+        many.group(f"b{number}")
+
+
+def test_a_worker_is_reached_over_ssh_and_not_locally(tmp_path: Path) -> None:
+    inventory = write(tmp_path / "site", "workers: {hosts: {w1: {ansible_connection: local}}}")
+    with pytest.raises(InventoryError, match="local is not for workers, and w1"):
         inventory.group("workers")
-
-
-def test_a_variable_of_a_host_that_farm_does_not_use_may_be_a_template(tmp_path: Path) -> None:
-    inventory = write(tmp_path / "site", HOSTS.replace("bare:", 'bare: {ansible_host: "{{ x }}"}'))
-    assert len(inventory.group("workers")) == 2
 
 
 def test_an_unknown_name_lists_the_ones_there_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -141,10 +141,10 @@ def test_a_killed_agent_loses_no_task(farm: Farm) -> None:
 def test_a_worker_that_is_cut_off_is_noticed_and_its_tasks_run_elsewhere_after_its_lease(
     farm: Farm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in {"NOTICE": 1.5, "LEASE": 2.0, "GRACE": 0.3, "MARGIN": 0.7}.items():
+    for name, value in {"NOTICE": 1.3, "LEASE": 2.0, "GRACE": 0.3, "MARGIN": 0.2}.items():
         monkeypatch.setattr(link, name, value)
     farm.transport.lease = 2
-    farm.make([Task("long", "sleep 1.5"), *sleeps(5, 1.5)])
+    farm.make(sleeps(6, 1.5))
 
     def cut() -> None:
         farm.transport.cut("b")
@@ -163,7 +163,7 @@ def test_a_worker_that_is_cut_off_is_noticed_and_its_tasks_run_elsewhere_after_i
 
 
 def test_an_interrupt_drains_the_run(farm: Farm) -> None:
-    farm.make(sleeps(40, 0.5))
+    farm.make(sleeps(40, 0.3))
     farm.when(farm.started(6), lambda: farm.runner.interrupt())
     summary = farm.go()
     require_balance(summary)
@@ -198,7 +198,7 @@ def die(farm: Farm) -> None:
 
 
 def test_the_next_head_finishes_the_run_of_one_that_died(farm: Farm) -> None:
-    farm.make([*sleeps(20, 0.5), Task("bad", "exit 1")])
+    farm.make([*sleeps(20, 0.3), Task("bad", "exit 1")])
     die(farm)
     done = farm.rows("SELECT count(*) FROM tasks WHERE state = 'done'")[0][0]
     assert done < 20
@@ -210,7 +210,7 @@ def test_the_next_head_finishes_the_run_of_one_that_died(farm: Farm) -> None:
 
 
 def test_the_next_head_does_what_an_interrupt_left(farm: Farm) -> None:
-    farm.make(sleeps(20, 0.5))
+    farm.make(sleeps(20, 0.3))
     farm.when(farm.started(6), lambda: farm.runner.interrupt())
     assert farm.go().cancelled > 0
     summary = farm.head().go()
@@ -313,7 +313,7 @@ def test_slots_are_numbered_and_no_two_tasks_share_one(farm: Farm) -> None:
 
 
 def test_a_long_task_keeps_no_other_task_waiting(farm: Farm) -> None:
-    farm.make([Task("long", "sleep 3"), *sleeps(30, 0.05)]).go()
+    farm.make([Task("long", "sleep 2"), *sleeps(30, 0.05)]).go()
     (last,) = farm.rows("SELECT task FROM attempts ORDER BY ended DESC LIMIT 1")
     assert last == ("long",)
     beside = farm.rows(
