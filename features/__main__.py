@@ -12,7 +12,7 @@ import features
 from features.errors import InputError
 
 if TYPE_CHECKING:
-    from features.batch import Rows
+    from features.batch import Failure, Rows
     from features.curves import LightCurves
     from features.declare import Survey
 
@@ -78,20 +78,24 @@ def _window(text: str) -> float | None:
 def _compute(survey: "Survey", given: argparse.Namespace) -> None:
     from features.files import read_detections, write_features
 
-    failed: list[str] = []
+    failed: list["Failure"] = []
     curves = read_detections(survey, given.candidates)
     written = write_features(survey, _rows(survey, curves, given.window, failed), given.out)
     sys.stderr.write(f"{written} objects from {curves.rows} detections: {given.out}\n")
     if failed:
-        raise InputError("\n".join(failed))
+        first = failed[0]
+        raise InputError(
+            f"{given.out}: {len(failed)} values are missing because their function failed, the first one "
+            f"{first.family} of {first.object_id}: {first.error}"
+        )
 
 
-def _rows(survey: "Survey", curves: "LightCurves", window: float | None, failed: list[str]) -> Iterator["Rows"]:
+def _rows(survey: "Survey", curves: "LightCurves", window: float | None, failed: list["Failure"]) -> Iterator["Rows"]:
     from features.batch import compute
 
     for first in range(0, len(curves), BATCH):
         rows = compute(survey, curves.take(slice(first, first + BATCH)), window)
-        failed += [f"{each.object_id}: {each.family} is missing: {each.error}" for each in rows.failures]
+        failed += rows.failures
         yield rows
 
 

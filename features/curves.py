@@ -45,7 +45,7 @@ class Segments:
 
     def number(self, rows: Bools) -> Ints:
         """How many of each object's rows are true."""
-        return np.diff(np.searchsorted(np.flatnonzero(rows), self.start))
+        return self.subset(rows).count
 
     def mean(self, values: Floats) -> Floats:
         """Arithmetic mean of each object's rows; NaN for an object without rows."""
@@ -62,18 +62,19 @@ class Segments:
         result[enough] = values[self.start[1:][enough] - back]
         return result
 
-    def subset(self, rows: Ints) -> "Segments":
-        """The segments of the same objects in the given rows alone (ascending row numbers)."""
-        return Segments(np.searchsorted(rows, self.start))
+    def subset(self, rows: Bools) -> "Segments":
+        """The segments of the same objects in the rows that are true."""
+        before = np.zeros(len(rows) + 1, np.int32)  # a running sum of bools is ten times faster in 32 bits than in 64
+        np.cumsum(rows, dtype=np.int32, out=before[1:])
+        return Segments(before[self.start].astype(np.int64))
 
 
 def present(segments: Segments, values: Floats) -> tuple[Segments, Floats]:
     """The rows that have a value (are not NaN), and their segments."""
-    missing = np.isnan(values)
-    if not missing.any():
+    there = ~np.isnan(values)
+    if there.all():
         return segments, values
-    rows = np.flatnonzero(~missing)
-    return segments.subset(rows), values[rows]
+    return segments.subset(there), values[there]
 
 
 def floats(column: NDArray[Any]) -> Floats:
@@ -201,9 +202,8 @@ class LightCurves:
         if lacking is None:
             row = self.start[1:] - 1
         else:
-            rows = np.flatnonzero(~lacking)
-            segments = segments.subset(rows)
-            row = np.append(rows, 0)[segments.start[1:] - 1]
+            segments = segments.subset(~lacking)
+            row = np.append(np.flatnonzero(~lacking), 0)[segments.start[1:] - 1]
         column = self.columns[name]
         if segments.filled.all():
             taken: NDArray[Any] = column[row]
@@ -234,7 +234,7 @@ class LightCurves:
         rows = np.flatnonzero(kept)
         return LightCurves(
             self.object_id,
-            self.segments.subset(rows).start,
+            self.segments.subset(kept).start,
             {name: column[rows] for name, column in self.columns.items()},
             {name: absent[rows] for name, absent in self.lacking.items()},
         )

@@ -30,7 +30,7 @@ def is_g(curves: LightCurves) -> Bools:
 
 def _band(curves: LightCurves, chosen: Bools) -> Band:
     rows = np.flatnonzero(chosen)
-    return Band(curves.segments.subset(rows), rows, curves.real("jd")[rows], curves.real("magpsf")[rows])
+    return Band(curves.segments.subset(chosen), rows, curves.real("jd")[rows], curves.real("magpsf")[rows])
 
 
 def _g(curves: LightCurves) -> Band:

@@ -23,12 +23,13 @@ from features.ztf.sources import LASAIR
 )
 def colour(curves: LightCurves) -> FeatureArrays:
     mag, night = curves.real("magpsf"), curves.real("nid")
-    rows = np.flatnonzero(positive(curves) & ~np.isnan(mag) & ~np.isnan(night))
-    owner = np.repeat(np.arange(len(curves)), curves.segments.subset(rows).count)
+    usable = positive(curves) & ~np.isnan(mag) & ~np.isnan(night)
+    rows = np.flatnonzero(usable)
+    owner = np.repeat(np.arange(len(curves)), curves.segments.number(usable))
     rows, nights = _by_night(rows, owner, night[rows])
     in_g = curves.once(is_g)[rows]
     g_rows, r_rows = rows[in_g], rows[~in_g]
-    g, r = nights.subset(np.flatnonzero(in_g)), nights.subset(np.flatnonzero(~in_g))
+    g, r = nights.subset(in_g), nights.subset(~in_g)
     both = np.flatnonzero(g.filled & r.filled)
     # In the order of each night's first r: of an object's nights the last one stays.
     both = both[np.argsort(r_rows[r.start[both]], kind="stable")]

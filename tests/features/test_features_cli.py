@@ -1,5 +1,6 @@
 """python -m features: files in, files out, and what it says of files that are not what they should be."""
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,8 @@ from test_features_plain import wide_rows
 
 import features
 from features.__main__ import main
+from features.curves import LightCurves
+from features.declare import Feature, family
 
 SURVEY = features.survey("ztf")
 TYPES = {"ascii": pa.string(), "float": pa.float32(), "double": pa.float64(), "int": pa.int32(), "bigint": pa.int64()}
@@ -232,3 +235,21 @@ def test_the_schema_is_printed_for_other_programs(cli: Cli) -> None:
     assert cli("cql", "--keyspace", "lasair")[1] == schema.cql_ddl(SURVEY.detections, "lasair")
     assert cli("hash") == (0, schema.schema_hash(SURVEY) + "\n", "")
     assert cli("docs")[1] == markdown(SURVEY)
+
+
+def test_a_feature_that_cannot_be_computed_is_told_and_the_rest_is_written(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @family(Feature("careful", "float", "", "never", "", ""), needs="jd")
+    def careful(curves: LightCurves) -> Any:
+        raise ZeroDivisionError("no good")
+
+    survey = dataclasses.replace(SURVEY, families=(*SURVEY.families, careful))
+    monkeypatch.setattr(features, "survey", lambda name: survey)
+    source, out = parquet(tmp_path / "in.parquet", ROWS), tmp_path / "out.parquet"
+    code, _, error = cli("compute", "--candidates", source, "--window", "all", "--out", out)
+    assert code == 17
+    assert "3 values are missing because their function failed, the first one careful of ZTF18aaaaaaa" in error
+    table = pq.read_table(out)
+    assert table.column("careful").to_pylist() == [None] * 3
+    assert table.column("ncand").to_pylist() == [11, 10, 12]
