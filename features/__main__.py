@@ -1,4 +1,4 @@
-"""``python -m features``: everything about the features that needs neither a database nor the farm."""
+"""``python -m features``: features of files, what changed, and what is made from the declarations."""
 
 import argparse
 import dataclasses
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from features.curves import LightCurves
     from features.declare import Survey
 
+_WHAT = "Everything about the features that needs neither a database nor the farm."
+
 BATCH = 4000
 """Objects computed at once."""
 
@@ -32,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m features", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m features", description=_WHAT)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def command(name: str, run: object, what: str) -> argparse.ArgumentParser:
@@ -78,7 +80,7 @@ def _window(text: str) -> float | None:
 def _compute(survey: "Survey", given: argparse.Namespace) -> None:
     from features.files import read_detections, write_features
 
-    failed: list["Failure"] = []
+    failed: list[Failure] = []
     curves = read_detections(survey, given.candidates)
     written = write_features(survey, _rows(survey, curves, given.window, failed), given.out)
     sys.stderr.write(f"{written} objects from {curves.rows} detections: {given.out}\n")
