@@ -21,6 +21,8 @@ class Line:
     done: int = 0
     failed: int = 0
     load: float = 0.0
+    trouble: str = ""
+    """Why it cannot be reached."""
 
 
 @dataclass

@@ -239,7 +239,7 @@ class Runner:
         line = self.board.workers[name]
         match word.kind:
             case "up":
-                line.state = "up"
+                line.state, line.trouble = "up", ""
                 happened = record.happened(time.time(), name, "up", str(message.get("release")))
                 self._news.put(_News(Up(name, link.worker.slots), (happened,), epoch=word.epoch))
                 if swept := message.get("swept"):
@@ -255,7 +255,9 @@ class Runner:
                 line.load, line.progress = message["load"], message["progress"]
             case "message" if message["t"] == "unreachable":
                 line.state = "lost"
-                self.board.notes.append(message["why"])
+                if message["why"] != line.trouble:
+                    self.board.notes.append(message["why"])
+                line.trouble = message["why"]
 
     def _lose(self, link: Link, line: Line, word: Word) -> None:
         name, message = link.worker.name, word.message

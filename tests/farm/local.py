@@ -102,17 +102,19 @@ class LocalSession:
         assert self.process.stdout
         rest = b""
         while not self.closed:
+            chunk = None
             with gevent.Timeout(0.1, False):
                 try:
                     chunk = nb_read(self.process.stdout.fileno(), 1 << 16)
                 except OSError:
                     return
-                if not chunk and not self.cut:
-                    return
-                *lines, rest = (rest + chunk).split(b"\n")
-                yield from [] if self.cut else lines
             if self.cut:
                 gevent.sleep(0.05)
+            elif chunk == b"":
+                return
+            elif chunk:
+                *lines, rest = (rest + chunk).split(b"\n")
+                yield from lines
 
     def errors(self) -> str:
         return ""

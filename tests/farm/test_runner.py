@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,8 @@ class Farm:
         self.transport = LocalTransport(self.root)
         self.run: Run = runs.create("test", "busy")
         self.runner: Runner
+        self.agent = ""
+        """The command that starts an agent, where it is not the real one."""
 
     def make(self, tasks: list[Task], collect: Collector | None = None, patience: float = 60) -> "Farm":
         self.journal = Journal.create(self.run.journal, {"environment": "test"}, tasks)
@@ -42,7 +45,7 @@ class Farm:
     def head(self, collect: Collector | None = None, patience: float = 60) -> "Farm":
         """A head that goes on with what the journal has."""
         workers = [Worker(host(name), 2) for name in WORKERS]
-        agent = self.transport.agent(self.run.id)
+        agent = self.agent or self.transport.agent(self.run.id)
         job = Job(self.run, workers, agent, self.transport, "test", collect, patience)
         self.runner = Runner(job, self.journal)
         return self
@@ -241,6 +244,45 @@ def test_a_run_without_any_worker_ends_with_the_reason(farm: Farm) -> None:
     farm.make(sleeps(3), patience=1)
     with pytest.raises(UnreachableError, match="it is down"):
         farm.go()
+
+
+def test_an_agent_of_another_protocol_is_refused(farm: Farm) -> None:
+    farm.agent = """echo '{"t": "hello", "protocol": 99}'; exec cat > /dev/null"""
+    farm.make(sleeps(1))
+    with pytest.raises(UnreachableError, match=r"speaks protocol 99, this head 1.*provision\.yml"):
+        farm.go()
+
+
+@pytest.mark.parametrize("agent", ["exit 3", "echo Welcome to this host; exec cat > /dev/null"])
+def test_an_agent_that_does_not_start_is_told(farm: Farm, agent: str) -> None:
+    farm.agent = agent
+    farm.make(sleeps(1), patience=0.5)
+    with pytest.raises(UnreachableError, match=r"does not start|talks nonsense"):
+        farm.go()
+
+
+FORGER = """
+import json, sys
+print('{"t": "hello", "protocol": 1}', flush=True)
+for line in sys.stdin:
+    told = json.loads(line)
+    if told["t"] == "run":
+        receipt = dict(t="end", task=told["task"], attempt=told["attempt"], wall=0, cpu=0, rss=0)
+        receipt |= dict(code=0, signal=None, error=None, reason=None)
+        for mark, code in (("forged", 0), (told["mark"], 5), (told["mark"], 0)):
+            print(json.dumps(receipt | dict(mark=mark, code=code)), flush=True)
+    if told["t"] == "stop":
+        break
+"""
+"""An agent that says an attempt went well with a wrong mark, then that it failed, then that it went well after all."""
+
+
+def test_the_receipt_with_the_right_mark_counts_and_counts_once(farm: Farm, tmp_path: Path) -> None:
+    script = tmp_path / "forger.py"
+    script.write_text(FORGER)
+    farm.agent = f"exec {sys.executable} {script}"
+    assert farm.make([Task("t", "true")]).go().held == 1
+    assert farm.rows("SELECT state, code FROM attempts") == [("failed", 5)] * 3
 
 
 class Picky:
