@@ -38,6 +38,7 @@ def own_keyspace(granted: bool = True) -> Iterator[str]:
     finally:
         with admin() as table:
             table.execute(f"DROP KEYSPACE {name}")
+        answer("c1", f"rm -rf /var/lib/cassandra/data/{name}")
 
 
 @contextmanager

@@ -42,6 +42,16 @@ except SystemExit as ended:
     raise
 """
 
+UNFIT = """
+from cassandra import numpy_parser
+lossy = numpy_parser.make_native_byteorder
+from features.rebuild import cluster
+numpy_parser.make_native_byteorder = lossy
+from features.rebuild.main import main
+main()
+"""
+"""The program with the driver as it is: with NumPy 2 that returns no rows, and raises nothing."""
+
 
 @dataclass(frozen=True)
 class Part:
@@ -155,6 +165,13 @@ def test_the_check_tells_version_and_latency(program: Program) -> None:
     said = json.loads(answer(WORKER, f"runuser -u farm -- {PROGRAM} --check"))
     assert said["version"].startswith("5.")
     assert said["latency_ms"] > 0
+
+
+def test_a_driver_that_loses_rows_is_an_error(program: Program) -> None:
+    python = PROGRAM.replace("rebuild_objects", "python")
+    done = on(WORKER, f"runuser -u farm -- {python} -c '{UNFIT}' --check --cassandra {program.settings}")
+    assert done.returncode == Exit.CASSANDRA
+    assert "the driver loses rows on their way to numpy" in done.stderr
 
 
 def test_a_wrong_password_is_one_sentence(program: Program) -> None:
