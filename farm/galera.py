@@ -211,15 +211,10 @@ class Node:
 
     @contextmanager
     def _cursor(self, raw: bool = False) -> Iterator[Any]:
-        import mysql.connector
-
         with self._mapped():
             cursor = self._connection.cursor(raw=raw)
             yield cursor
-            try:
-                cursor.close()
-            except mysql.connector.InternalError:  # rows were left unread: the query was given up
-                self.close()
+            cursor.close()
 
     @contextmanager
     def _mapped(self, user: str = "") -> Iterator[None]:
