@@ -168,7 +168,7 @@ def test_workers_that_have_not_the_same_release_are_named(link: str) -> None:
     ("strike", "mend"),
     [
         pytest.param(lab.kill, lab.start, id="killed"),
-        pytest.param(lab.freeze, lab.thaw, id="frozen"),
+        pytest.param(lab.freeze, lab.thaw, id="frozen", marks=pytest.mark.faults),
         pytest.param(lab.cut, lab.heal, id="cut off", marks=pytest.mark.faults),
         pytest.param(lab.reboot, lambda _: None, id="rebooted", marks=pytest.mark.faults),
     ],
@@ -187,6 +187,7 @@ def test_a_worker_that_is_lost_in_the_middle_of_a_run_loses_no_task(
     assert rows(run, "SELECT count(*) FROM attempts WHERE worker = 'w2' AND state = 'lost'")[0][0] >= 1
 
 
+@pytest.mark.faults
 def test_a_worker_whose_agent_is_killed_goes_on_with_a_new_one() -> None:
     with running("busy", "--tasks", "24", "--seconds", "1") as (process, run):
         eventually(lambda: busy_on(run, "w1"), "w1 has work")
@@ -217,6 +218,7 @@ def test_a_run_whose_head_was_killed_is_resumed() -> None:
     assert farm("resume", run.id).code == Exit.RUN
 
 
+@pytest.mark.faults
 def test_a_killed_head_leaves_nothing_running() -> None:
     with running("busy", "--tasks", "16", "--seconds", "120") as (process, run):
         eventually(lambda: rows(run, "SELECT 1 FROM attempts"), "work has begun")
