@@ -61,7 +61,7 @@ def install(names: list[str]) -> None:
         )  # fmt: skip
         if done.returncode:
             raise SetupError(
-                f"apt-get {arguments[0]} failed, its own words stand above; is a Debian mirror reachable? By hand: {line}"
+                f"apt-get {arguments[0]} failed, its own words stand above; is a Debian mirror reachable? {line}"
             )
 
 

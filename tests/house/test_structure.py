@@ -34,9 +34,7 @@ def test_features_import_nothing_of_the_farm() -> None:
 
 
 def test_only_the_rebuild_program_of_features_imports_the_cassandra_driver() -> None:
-    assert all(
-        path.startswith("features/rebuild/") for path in importers("cassandra") if path.startswith("features/")
-    )
+    assert all(path.startswith("features/rebuild/") for path in importers("cassandra") if path.startswith("features/"))
 
 
 @pytest.mark.parametrize("package", ["pssh", "mysql"])
