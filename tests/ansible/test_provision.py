@@ -71,10 +71,15 @@ def test_no_output_shows_a_secret(
 
 @pytest.mark.parametrize("host", [host.name for host in lab.HOSTS])
 def test_no_host_keeps_a_secret_in_a_log(provisioned: None, host: str) -> None:
-    patterns = "\n".join(secrets().values()) + "\n"
-    look = "cat > /dev/shm/patterns; (journalctl --no-pager -o cat; find /var/log -type f -exec cat {} +) 2>/dev/null"
-    found = on(host, f"{look} | grep -aFc -f /dev/shm/patterns; rm /dev/shm/patterns", stdin=patterns).stdout
-    assert found.strip() == "0"
+    """A word that was logged on purpose shows that the search finds what there is."""
+    everything = "{ journalctl --sync; journalctl --no-pager -o cat; find /var/log -type f -exec cat {} +; } 2>&1"
+    look = f"cat > /dev/shm/words; logger seen-by-the-search; {everything} | grep -aoFf /dev/shm/words | sort -u"
+    words = "".join(f"{word}\n" for word in ["seen-by-the-search", *secrets().values()])
+    try:
+        found = on(host, look, stdin=words).stdout
+    finally:
+        answer(host, "rm /dev/shm/words")
+    assert found.split() == ["seen-by-the-search"]
 
 
 @pytest.mark.parametrize("worker", WORKERS)
@@ -184,7 +189,7 @@ def test_a_loader_of_its_own_can_load_and_shows_its_account_to_nobody(provisione
 
 
 def test_a_host_that_is_down_is_named_and_nothing_changes_anywhere(provisioned: None) -> None:
-    lab.cut(lab.find("w4"))
+    lab.cut("w4")
     try:
         answer("w3", "rm /etc/farm/cassandra.json")
         done = provision()
@@ -197,4 +202,4 @@ def test_a_host_that_is_down_is_named_and_nothing_changes_anywhere(provisioned: 
         assert left_out.unwell == ("w4",)
         answer("w3", "test -s /etc/farm/cassandra.json")
     finally:
-        lab.heal(lab.find("w4"))
+        lab.heal("w4")
