@@ -98,7 +98,7 @@ def test_progress_comes_with_the_beat(agent: LocalAgent) -> None:
 def test_a_task_runs_no_longer_than_its_timeout_and_takes_all_its_processes_with_it(
     agent: LocalAgent, tmp_path: Path
 ) -> None:
-    main, daemon = stubborn(agent, tmp_path, timeout=1)
+    main, daemon = stubborn(agent, tmp_path, timeout=0.6)
     receipt = agent.hear("end")
     assert (receipt["reason"], receipt["signal"]) == ("timeout", signal.SIGKILL)
     assert gone(main, daemon)
@@ -127,7 +127,7 @@ def test_ending_one_task_leaves_the_others_and_their_daemons_alone(agent: LocalA
 
 
 def test_without_a_beat_the_agent_kills_everything_and_ends(tmp_path: Path) -> None:
-    with LocalAgent(tmp_path, lease=1.5) as agent:
+    with LocalAgent(tmp_path, lease=1) as agent:
         main, daemon = stubborn(agent, tmp_path)
         assert agent.process.stdin is not None
         agent.wait()
@@ -137,18 +137,18 @@ def test_without_a_beat_the_agent_kills_everything_and_ends(tmp_path: Path) -> N
 def test_beats_keep_the_lease(tmp_path: Path) -> None:
     with LocalAgent(tmp_path, lease=1) as agent:
         agent.start("t", "sleep 60")
-        for number in range(8):
+        for number in range(6):
             time.sleep(0.25)
             agent.say(t="beat", n=number)
             assert agent.hear("beat")["n"] == number
 
 
 def test_beats_that_waited_for_a_frozen_agent_are_no_beats(tmp_path: Path) -> None:
-    with LocalAgent(tmp_path, lease=2) as agent:
+    with LocalAgent(tmp_path, lease=1.2) as agent:
         main, daemon = stubborn(agent, tmp_path)
         agent.process.send_signal(signal.SIGSTOP)
         agent.say(t="beat", n=1)
-        time.sleep(2.5)
+        time.sleep(1.6)
         agent.say(t="beat", n=2)
         agent.process.send_signal(signal.SIGCONT)
         agent.wait()

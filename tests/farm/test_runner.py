@@ -133,10 +133,10 @@ def test_exit_codes_that_the_task_calls_good_are_good(farm: Farm) -> None:
 
 
 def test_a_killed_agent_loses_no_task(farm: Farm) -> None:
-    farm.make(sleeps(30, 0.3))
+    farm.make(sleeps(18, 0.3))
     farm.when(farm.started(6), lambda: farm.transport.kill("a"))
     summary = farm.go()
-    assert summary.done == 30
+    assert summary.done == 18
     assert farm.rows("SELECT count(*) FROM attempts WHERE worker = 'a' AND state = 'lost'")[0][0] >= 1
     assert farm.rows("SELECT count(*) FROM tasks WHERE accepted IS NULL") == [(0,)]
 
@@ -201,24 +201,24 @@ def die(farm: Farm) -> None:
 
 
 def test_the_next_head_finishes_the_run_of_one_that_died(farm: Farm) -> None:
-    farm.make([*sleeps(20, 0.3), Task("bad", "exit 1")])
+    farm.make([*sleeps(12, 0.3), Task("bad", "exit 1")])
     die(farm)
     done = farm.rows("SELECT count(*) FROM tasks WHERE state = 'done'")[0][0]
-    assert done < 20
+    assert done < 12
     summary = farm.head().go()
-    assert (summary.done, summary.held) == (20, 1)
+    assert (summary.done, summary.held) == (12, 1)
     assert farm.rows("SELECT count(*) FROM attempts WHERE state = 'lost'")[0][0] >= 1
     assert farm.rows("SELECT count(*) FROM attempts WHERE task = 'bad' AND state = 'failed'") == [(3,)]
-    assert farm.rows("SELECT count(*) FROM tasks JOIN attempts ON id = task AND attempt = accepted") == [(20,)]
+    assert farm.rows("SELECT count(*) FROM tasks JOIN attempts ON id = task AND attempt = accepted") == [(12,)]
 
 
 def test_the_next_head_does_what_an_interrupt_left(farm: Farm) -> None:
-    farm.make(sleeps(20, 0.3))
+    farm.make(sleeps(12, 0.3))
     farm.when(farm.started(6), lambda: farm.runner.interrupt())
     assert farm.go().cancelled > 0
     summary = farm.head().go()
-    assert (summary.done, summary.cancelled, summary.interrupted) == (20, 0, False)
-    assert farm.rows("SELECT count(*) FROM attempts") == [(20,)]
+    assert (summary.done, summary.cancelled, summary.interrupted) == (12, 0, False)
+    assert farm.rows("SELECT count(*) FROM attempts") == [(12,)]
 
 
 def test_a_held_task_that_is_forgiven_has_all_its_tries_again(farm: Farm, tmp_path: Path) -> None:
@@ -355,7 +355,7 @@ def test_slots_are_numbered_and_no_two_tasks_share_one(farm: Farm) -> None:
 
 
 def test_a_long_task_keeps_no_other_task_waiting(farm: Farm) -> None:
-    farm.make([Task("long", "sleep 2"), *sleeps(30, 0.05)]).go()
+    farm.make([Task("long", "sleep 1.2"), *sleeps(30, 0.05)]).go()
     (last,) = farm.rows("SELECT task FROM attempts ORDER BY ended DESC LIMIT 1")
     assert last == ("long",)
     beside = farm.rows(
