@@ -7,9 +7,9 @@ from simulated_parts import write_part
 
 from farm import journal as record
 from farm import runs
+from farm.events import State
 from farm.journal import Journal, Task
 from farm.runs import Run
-from farm.scheduler import State
 from features.batch import Rows
 
 RELEASE = "/opt/farm/releases/" + "a" * 64

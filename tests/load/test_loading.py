@@ -13,11 +13,11 @@ from simulated_parts import simulate
 
 from farm import loading
 from farm.errors import GaleraError, PartsError, ReleaseError, RunError, UnreachableError
+from farm.events import State
 from farm.inventory import Host
 from farm.journal import Journal, Task
 from farm.loading import Ready, ready
 from farm.runs import create
-from farm.scheduler import State
 from farm.transport import Completed
 
 HOST = Host("l1", "192.0.2.1", 22, "farm", Path("/nowhere"), None, False, None)
