@@ -36,7 +36,7 @@ def ready(env: str, text: str) -> Ready:
 
     Raises RunError where it is none that can be loaded, PartsError where a part is missing.
     """
-    run = find(env, text)
+    run = find(env, text, "rebuild")
     journal = Journal(run.journal)
     try:
         meta, counts, accepted = journal.meta(), journal.counts(), journal.accepted()

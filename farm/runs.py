@@ -85,16 +85,16 @@ def every(env: str) -> list[Run]:
     return [Run(env, name) for name in names if _ID.fullmatch(name)]
 
 
-def find(env: str, text: str) -> Run:
-    """The run that ``text`` means: its id, a unique prefix of it, or ``last``.
+def find(env: str, text: str, verb: str = "") -> Run:
+    """The run that ``text`` means: its id, a unique prefix of it, or ``last``, the last one of ``verb`` if given.
 
     Raises RunError where no run, or more than one, or one of another environment is meant.
     """
     runs = every(env)
     if text == "last":
-        if not runs:
-            raise RunError(f"environment {env} has no run yet: farm rebuild --inventory {env}")
-        return runs[-1]
+        if not (of_verb := [run for run in runs if f"-{verb}-" in run.id or not verb]):
+            raise RunError(f"environment {env} has no run yet: farm {verb or 'rebuild'} --inventory {env}")
+        return of_verb[-1]
     found = [run for run in runs if text and run.id.startswith(text)]
     if len(found) == 1:
         return found[0]

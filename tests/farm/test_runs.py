@@ -34,6 +34,7 @@ def test_a_run_is_found_by_its_id_by_a_unique_prefix_and_as_the_last() -> None:
     assert runs.find("lab", "20250101T000000Z-rebuild-aaaa").id.endswith("aaaa")
     assert runs.find("lab", "20250101").id.endswith("aaaa")
     assert runs.find("lab", "last").id.endswith("bbbb")
+    assert runs.find("lab", "last", "rebuild").id.endswith("aaaa")
 
 
 def test_a_prefix_of_several_runs_names_them() -> None:
