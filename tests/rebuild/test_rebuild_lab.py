@@ -5,7 +5,7 @@ import io
 import json
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -192,17 +192,32 @@ def test_an_account_that_may_not_read_is_one_sentence(provisioned: None) -> None
     assert len(done.stderr.strip().splitlines()) == 1
 
 
-def test_a_cassandra_that_hangs_for_a_while_costs_no_object(program: Program, whole: Part) -> None:
-    out = str(Path(program.settings).with_name("hung.csv"))
-    line = program.line(RING, "--page", "500", "--reads", "1", out=out)
+def disturbed(program: Program, disturb: Callable[[], object]) -> Part:
+    """The ring, read slowly, while something happens to Cassandra."""
+    out = str(Path(program.settings).with_name("disturbed.csv"))
+    line = program.line(RING, "--page 500 --max-rows-per-second 40000", out=out)
     command = lab.ssh_command(lab.find(WORKER), line)
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
         time.sleep(2)
-        lab.freeze("c1")
-        try:
-            time.sleep(3)
-        finally:
-            lab.thaw("c1")
+        assert running.poll() is None
+        disturb()
         stdout, stderr = running.communicate(timeout=100)
-    part = program.collect(subprocess.CompletedProcess(command, running.returncode, stdout, stderr), out)
-    assert part.csv == whole.csv
+    return program.collect(subprocess.CompletedProcess(command, running.returncode, stdout, stderr), out)
+
+
+def hang() -> None:
+    lab.freeze("c1")
+    try:
+        time.sleep(3)
+    finally:
+        lab.thaw("c1")
+
+
+def test_a_cassandra_that_hangs_for_a_while_costs_no_object(program: Program, whole: Part) -> None:
+    assert disturbed(program, hang).csv == whole.csv
+
+
+@pytest.mark.faults
+def test_a_cassandra_that_dies_and_comes_back_costs_no_object(program: Program, whole: Part) -> None:
+    """Its unit starts it again."""
+    assert disturbed(program, lambda: answer("c1", "systemctl kill --signal=KILL cassandra")).csv == whole.csv
