@@ -8,17 +8,14 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import provisioning
 import pytest
 from command import farm
+from light_curves import REAL_CANDIDATES, REAL_DATA, Seeded
 from provisioning import FirstProvision
 
-ROOT = Path(__file__).parent.parent
-REAL_DATA = ROOT.parent / "shared" / "data"
 KEEP_LAB = bool(os.environ.get("FARM_KEEP_LAB"))
-REAL_CANDIDATES = REAL_DATA / "ztf" / "candidates.parquet"
 UNDER_CI = os.environ.get("CI", "").lower() not in ("", "0", "false")
 
 
@@ -27,14 +24,6 @@ class LeftOut:
     """Tests that this machine cannot run, by reason."""
 
     by_reason: dict[str, list[str]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Seeded:
-    """What stands in the lab's table of detections."""
-
-    objects: int
-    rows: int
 
 
 LEFT_OUT = pytest.StashKey[LeftOut]()

@@ -118,8 +118,8 @@ def test_an_attempt_is_in_the_journal_before_its_command_is_sent(farm: Farm) -> 
 
 
 def test_a_task_that_always_fails_is_held_and_its_logs_are_fetched(farm: Farm) -> None:
-    summary = farm.make([*sleeps(3), Task("bad", "echo to the log; exit 9")]).go()
-    assert (summary.done, summary.held) == (3, 1)
+    summary = farm.make([*sleeps(40), Task("bad", "echo to the log; exit 9")]).go()
+    assert (summary.done, summary.held) == (40, 1)
     ((task, state, reason),) = summary.troubles
     assert (task, state) == ("bad", State.HELD)
     assert "exit code 9" in reason

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 from command import Ended, farm
-from conftest import Seeded
+from light_curves import Seeded
 from provisioning import answer
 
 from farm import lab

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from command import farm
-from conftest import REAL_DATA, Seeded
+from light_curves import REAL_DATA, Seeded
 
 from features import survey
 
