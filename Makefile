@@ -28,7 +28,8 @@ demo: head
 # Without root or namespaces the tests that need a lab are left out by name; under CI that fails.
 test: venv
 	@$(PYTHON) -m farm.head_setup || true
-	@$(BIN)/python -m pytest -m "not faults"
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not lab and not faults and not realdata"
+	@$(BIN)/python -m pytest -m "(lab or realdata) and not faults"
 
 test-faults: venv
 	@$(PYTHON) -m farm.head_setup || true
