@@ -16,6 +16,8 @@ from farm.errors import Exit, InputError, SetupError
 
 BIN = Path(sys.executable).parent
 PROJECT = Path(__file__).resolve().parents[1]
+WIDTH = 120
+"""Columns where there is no terminal."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,8 @@ def run(alerts: Path | None, objects: int) -> None:
     rebuilt = step(console, ["farm", "rebuild", "--inventory", "lab", "--json"])
     run_id = rebuilt.said["run"]
     loaded = step(console, ["farm", "load", run_id, "--inventory", "lab", "--json"])
-    Console().print(summary(made, provisioned, seeded, rebuilt, loaded))
-    Console().print(closing(run_id), highlight=False)
+    Console(width=None if sys.stdout.isatty() else WIDTH).print(summary(made, provisioned, seeded, rebuilt, loaded))
+    print(closing(run_id))
 
 
 def step(console: Console, command: list[str]) -> Done:
@@ -89,7 +91,7 @@ def summary(made: Done, provisioned: Done, seeded: Done, rebuilt: Done, loaded: 
         (
             "load",
             loaded,
-            f"{load['inserted']:,} rows inserted, {load['updated']:,} updated, {load['unchanged']:,} unchanged",
+            ", ".join(f"{load[name]:,} {name}" for name in ("inserted", "updated", "unchanged", "guarded", "absent")),
         ),
     ]
     for name, done, what in steps:
@@ -99,7 +101,8 @@ def summary(made: Done, provisioned: Done, seeded: Done, rebuilt: Done, loaded: 
         "compared",
         "",
         f"{verify['compared']:,} rows x {verify['columns']} columns on {verify['node']} with the parts:"
-        f" {verify['equal']:,} equal, {verify['differing']:,} differing, {verify['missing']:,} missing",
+        f" {verify['equal']:,} equal, {verify['guarded']:,} guarded, {verify['differing']:,} differing,"
+        f" {verify['missing']:,} missing",
     )
     return table
 

@@ -55,12 +55,15 @@ def lengths(objects: int, rows: int, rng: np.random.Generator) -> Array:
 
 
 def object_ids(objects: int) -> Array:
-    """Names in ZTF's form, ``ZTF``, two digits of a year and seven letters; dtype ``S12``, all different."""
+    """Names in ZTF's form, ``ZTF``, two digits of a year and seven letters; dtype ``S12``, all different.
+
+    The years are 97 to 99, in which ZTF did not observe: no simulated object has the name of a real one.
+    """
     number = np.arange(objects)
     letters = number[:, None] // 26 ** np.arange(6, -1, -1) % 26 + ord("a")
     names = np.zeros((objects, 12), dtype=np.uint8)
     names[:, :3] = np.frombuffer(b"ZTF", dtype=np.uint8)
-    names[:, 3:5] = np.stack([np.full(objects, ord("1")), ord("7") + number % 3], axis=1)
+    names[:, 3:5] = np.stack([np.full(objects, ord("9")), ord("7") + number % 3], axis=1)
     names[:, 5:] = letters
     ids: Array = names.view("S12").ravel()
     return ids

@@ -17,7 +17,7 @@ print(
         {
             "target": [f"{sys.version_info[0]}.{sys.version_info[1]}", f"manylinux_{glibc}_{platform.machine()}"],
             "complete": complete,
-            "current": os.readlink(current) if current.is_symlink() else "",
+            "current": str(current.readlink()) if current.is_symlink() else "",
         }
     )
 )
