@@ -1,8 +1,6 @@
 """What the demo says at its end, and how it ends where a step fails."""
 
 import io
-import sys
-from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -46,8 +44,7 @@ def test_a_row_that_differs_stands_in_the_table() -> None:
     assert "3 equal, 1 guarded, 1 differing" in said(equal=3, differing=1)
 
 
-def test_a_step_that_fails_ends_the_demo_with_its_code(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demo, "BIN", Path(sys.executable).parent)
+def test_a_step_that_fails_ends_the_demo_with_its_code() -> None:
     console = Console(file=io.StringIO())
     with pytest.raises(SystemExit) as ended:
         demo.step(console, ["farm", "rebuild", "--inventory", "nowhere"])
