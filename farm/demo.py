@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from farm import lab
-from farm.errors import Exit, InputError, SetupError
+from farm.errors import Exit, SetupError
+from farm.seed.driver import from_files
 
 BIN = Path(sys.executable).parent
 PROJECT = Path(__file__).resolve().parents[1]
@@ -34,10 +35,10 @@ def run(alerts: Path | None, objects: int) -> None:
 
     Raises:
         SetupError: this machine cannot make the lab.
-        InputError: ``alerts`` is not there.
+        InputError: ``alerts`` is not there, unreadable or foreign; nothing has been made then.
     """
-    if alerts is not None and not alerts.exists():
-        raise InputError(f"{alerts} does not exist: give --alerts a Parquet file, or a file or folder of Avro packets")
+    if alerts is not None:
+        from_files(alerts)
     if problems := lab.preflight():
         raise SetupError("the demo needs a lab, which this machine cannot make: " + "; ".join(problems))
     console = Console(stderr=True)

@@ -63,6 +63,12 @@ def test_alerts_that_are_not_there_are_named(tmp_path: Path) -> None:
     refused(farm("demo", "--alerts", str(tmp_path / "none.parquet")), Exit.INPUT, "none.parquet")
 
 
+def test_foreign_alerts_are_refused_before_a_lab_is_made(tmp_path: Path) -> None:
+    foreign = tmp_path / "alerts.parquet"
+    foreign.write_text("these are no alerts")
+    refused(farm("demo", "--alerts", str(foreign)), Exit.INPUT, str(foreign))
+
+
 @pytest.mark.parametrize("verb", ["rebuild", "workers", "busy"])
 def test_a_lab_that_is_not_up_is_said_before_anything_is_sent(inventory: Path, verb: str) -> None:
     (inventory / "hosts.yml").write_text(
