@@ -132,6 +132,7 @@ def row(provisioned: None) -> Iterator[str]:
     answer("g1", "mariadb -e \"DELETE FROM ztf.objects WHERE objectId = 'ZTF00provision'\"")
 
 
+@pytest.mark.faults
 def test_a_node_that_stopped_joins_the_living_cluster_even_if_it_is_the_first(row: str) -> None:
     answer("g1", "systemctl stop mariadb")
     answer("g2", f"mariadb -e \"{ROW} ('{row}')\"")
@@ -142,6 +143,7 @@ def test_a_node_that_stopped_joins_the_living_cluster_even_if_it_is_the_first(ro
     assert rows("g1", row) == "1"
 
 
+@pytest.mark.faults
 def test_after_a_full_stop_the_node_with_the_latest_data_begins(row: str) -> None:
     answer("g1", "systemctl stop mariadb")
     answer("g3", "systemctl stop mariadb")
@@ -153,6 +155,7 @@ def test_after_a_full_stop_the_node_with_the_latest_data_begins(row: str) -> Non
     assert {rows(node, row) for node in GALERA} == {"1"}
 
 
+@pytest.mark.faults
 def test_a_stopped_cluster_is_not_started_while_a_node_cannot_be_asked(row: str) -> None:
     for node in GALERA:
         answer(node, "systemctl stop mariadb")

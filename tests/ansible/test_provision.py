@@ -132,6 +132,7 @@ def test_all_workers_hold_one_release_that_is_roots_and_complete(provisioned: No
         assert answer(worker, "runuser -u farm -- /opt/farm/current/bin/rebuild_objects --help").startswith("usage:")
 
 
+@pytest.mark.faults
 def test_a_half_made_release_is_made_again(provisioned: None) -> None:
     release = answer("w4", "readlink /opt/farm/current")
     answer("w4", f"rm -r {release}/RELEASE.json {release}/lib/python3*/site-packages/numpy")
@@ -140,6 +141,7 @@ def test_a_half_made_release_is_made_again(provisioned: None) -> None:
     answer("w4", "/opt/farm/current/bin/python -c 'import numpy'")
 
 
+@pytest.mark.faults
 def test_a_release_that_fails_its_test_leaves_nothing_behind_and_the_old_one_current(
     provisioned: None,
 ) -> None:
@@ -170,6 +172,7 @@ def test_keys_are_taken_only_when_the_operator_says_so_and_their_fingerprints_ar
     assert ensure(inventory, accept_new=False, write=True) == {"changed": [], "fingerprints": []}
 
 
+@pytest.mark.faults
 def test_a_loader_of_its_own_can_load_and_shows_its_account_to_nobody(provisioned: None, tmp_path: Path) -> None:
     """In the lab the head is the loader; in an inventory of the same name it is c1, which has no user farm."""
     inventory = shutil.copytree(ROOT / "inventory" / "lab", tmp_path / "lab")
@@ -188,6 +191,7 @@ def test_a_loader_of_its_own_can_load_and_shows_its_account_to_nobody(provisione
     assert "mysql" in answer("c1", "ls /opt/farm/current/lib/python3.11/site-packages")
 
 
+@pytest.mark.faults
 def test_a_host_that_is_down_is_named_and_nothing_changes_anywhere(provisioned: None) -> None:
     lab.cut("w4")
     try:
