@@ -90,7 +90,7 @@ class LocalSession:
         return LocalPipe(self.run(command, 10).out)
 
     def fetch(self, remote: str, local: Path) -> None:
-        raise NotImplementedError
+        raise AssertionError("a load fetches nothing")
 
     def put(self, local: Path, remote: str) -> None:
         shutil.copyfile(local, self._here(remote))
@@ -104,7 +104,7 @@ class LocalPipe:
     out: str
 
     def send(self, data: bytes) -> None:
-        raise NotImplementedError
+        raise AssertionError("a load says nothing to its program")
 
     def lines(self) -> Iterator[bytes]:
         yield from self.out.encode().splitlines()
