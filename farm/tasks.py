@@ -1,8 +1,11 @@
 """Command lines as users write them: a file with one a line, or JSON lines. Pure but for reading the file.
 
-A line that begins with ``{`` is an object: ``command``, and where wanted ``id`` and ``timeout`` (seconds). Any other
-line is a command for ``/bin/sh -c`` as it stands; empty lines and lines that begin with ``#`` are left out. On the
-worker a command finds ``$FARM_TASK``, ``$FARM_SLOT``, ``$FARM_ATTEMPT`` and ``$FARM_OUT``, a folder for its output.
+A line that begins with ``{`` is an object: ``command``, and where wanted ``id``, ``timeout`` (seconds, or text as
+``10m``) and ``outputs`` (names or globs below ``$FARM_OUT`` that must be there when the command has ended). Any other
+line is a command for ``/bin/sh -c`` as it stands; empty lines and lines that begin with ``#`` are left out.
+
+Nothing is put into a command: braces belong to awk, JSON and the shell. On the worker it finds ``$FARM_TASK``,
+``$FARM_SLOT`` (1 up to the worker's slots), ``$FARM_ATTEMPT`` and ``$FARM_OUT``, a folder for its output.
 """
 
 import json
@@ -17,7 +20,7 @@ from farm.journal import Task
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
-_KEYS = {"id", "command", "timeout"}
+_KEYS = {"id", "command", "timeout", "outputs"}
 
 
 def read(source: str, timeout: float | None) -> list[Task]:
@@ -42,14 +45,34 @@ def _tasks(source: str, lines: list[str], timeout: float | None) -> Iterator[tup
             continue
         told = _object(source, number, line) if line.startswith("{") else {"command": line}
         name = told.get("id", f"t{number:0{digits}}")
-        limit = told.get("timeout", timeout)
         if not isinstance(name, str) or not _ID.fullmatch(name):
             raise InputError(f"{source}:{number}: the id {name!r} is not made of letters, digits, - and _")
         if not isinstance(told.get("command"), str):
             raise InputError(f"{source}:{number}: there is no command")
-        if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int | float) or limit <= 0):
-            raise InputError(f"{source}:{number}: the timeout {limit!r} is no number of seconds")
-        yield number, Task(name, told["command"], limit)
+        try:
+            limit = _limit(told["timeout"]) if "timeout" in told else timeout
+            wanted = _outputs(told.get("outputs", []))
+        except ValueError as error:
+            raise InputError(f"{source}:{number}: {error}") from None
+        yield number, Task(name, told["command"], limit, detail={"outputs": wanted} if wanted else None)
+
+
+def _limit(told: object) -> float | None:
+    if told is None or (isinstance(told, int | float) and not isinstance(told, bool) and told > 0):
+        return told
+    if isinstance(told, str):
+        return seconds(told)
+    raise ValueError(f"the timeout {told!r} is no number of seconds")
+
+
+def _outputs(told: object) -> list[str]:
+    names: list[Any] = told if isinstance(told, list) else [told]
+    for name in names:
+        if not isinstance(name, str) or not name or not name.isprintable():
+            raise ValueError(f"the output {name!r} is no name: write a list of names or globs")
+        if name.startswith("/") or ".." in name.split("/"):
+            raise ValueError(f"the output {name!r} is outside of $FARM_OUT: name it as it stands there")
+    return names
 
 
 def _object(source: str, number: int, line: str) -> dict[str, Any]:

@@ -16,7 +16,9 @@ def run(
     slots: Annotated[int | None, typer.Option(min=1, help="Tasks at a time on each worker.")] = None,
     retries: Annotated[int, typer.Option(min=0, help="Further tries of a task that fails.")] = 2,
     timeout: Annotated[str | None, typer.Option(help="For each attempt: 90s, 10m, 2h.")] = None,
-    fetch: Annotated[str | None, typer.Option(metavar="GLOB", help="Bring these files of $FARM_OUT here.")] = None,
+    fetch: Annotated[
+        list[str] | None, typer.Option(metavar="GLOB", help="Bring these files of $FARM_OUT here.")
+    ] = None,
     limit: Annotated[str | None, typer.Option(help="These workers only: names with commas.")] = None,
     exclude: Annotated[str | None, typer.Option(help="Without these workers: names with commas.")] = None,
     shuffle: Annotated[bool, typer.Option("--shuffle", help="In random order.")] = False,
@@ -33,9 +35,14 @@ def run(
         raise typer.BadParameter(str(error), param_hint="--timeout") from None
     todo = reader.read(tasks, limit_seconds)
     if dry_run:
-        for task in todo:
-            told = {"id": task.id, "command": task.command, "timeout": task.timeout}
-            typer.echo(json.dumps(told) if as_json else f"{task.id}  {task.command}")
+        if as_json:
+            told = [
+                {"id": each.id, "command": each.command, "timeout": each.timeout, **(each.detail or {})}
+                for each in todo
+            ]
+            typer.echo(json.dumps({"schema": 1, "tasks": told}))
+        else:
+            typer.echo("\n".join(f"{each.id}  {each.command}" for each in todo))
         return
 
     from farm.inventory import load
@@ -50,7 +57,7 @@ def run(
         limit=limit,
         exclude=exclude,
         tries=retries + 1,
-        fetch=fetch,
+        fetch=fetch or (),
         shuffle=shuffle,
     )
     if as_json:

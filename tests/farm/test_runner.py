@@ -330,7 +330,7 @@ touch "$FARM_OUT/d.log"
 
 
 def test_outputs_that_match_are_brought_here_and_the_others_are_not(farm: Farm) -> None:
-    collect = FileCollector(farm.run, "*.txt */*.txt")
+    collect = FileCollector(farm.run, ["*.txt", "*/*.txt"])
     summary = farm.make([Task("one", WRITES), Task("two", WRITES)], collect).go()
     assert (summary.done, summary.results["files"]) == (2, 4)
     outputs = farm.run.folder / "outputs"
@@ -340,7 +340,7 @@ def test_outputs_that_match_are_brought_here_and_the_others_are_not(farm: Farm) 
 
 
 def test_a_task_without_the_wanted_output_has_failed(farm: Farm) -> None:
-    summary = farm.make([Task("t", "exit 0")], FileCollector(farm.run, "*.txt")).go()
+    summary = farm.make([Task("t", "exit 0")], FileCollector(farm.run, ["*.txt"])).go()
     assert summary.held == 1
     assert "no output matches" in summary.troubles[0][2]
 
