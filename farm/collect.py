@@ -53,7 +53,7 @@ class PartCollector:
             self._pool.apply(_copy, (self.shared / "runs" / self.run.id / name / file.name, file))
 
     def _expected(self, task: Task, attempt: int) -> Expected:
-        low, high = (task.detail or {})["range"]
+        asked = task.detail or {}
         return Expected(
             run=self.run.id,
             environment=self.run.env,
@@ -62,7 +62,8 @@ class PartCollector:
             schema=self.release.schema,
             task=task.id,
             attempt=attempt,
-            range=(low, high),
+            range=tuple(asked["range"]) if "range" in asked else None,
+            asked=asked.get("objects"),
         )
 
     def _take(self, manifest: Path, expected: Expected) -> Part:

@@ -38,6 +38,11 @@ class Manifest:
     read_at: str
     consistency: str
 
+    @property
+    def asked(self) -> int:
+        """Objects that the task was to read."""
+        return self.objects + len(self.unread)
+
 
 @dataclass(frozen=True)
 class Part:
@@ -59,6 +64,8 @@ class Expected:
     task: str | None = None
     attempt: int | None = None
     range: tuple[int, int] | None = None
+    asked: int | None = None
+    """How many objects the task was given by name: each has a row, or is unread."""
 
 
 def read_manifest(path: Path) -> Manifest:

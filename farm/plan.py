@@ -1,19 +1,25 @@
-"""What a run will do, before it does it: the ring of tokens cut evenly into tasks. Pure."""
+"""What a run will do, before it does it: the ring of tokens, or a list of objects, cut evenly into tasks. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import ceil
 from typing import Any, Literal
 
 from farm.errors import Exit, InventoryError
 from farm.inventory import Host
 from farm.journal import Task
 from farm.link import Worker
+from farm.objects import Objects
 from farm.parts import FIRST_TOKEN, LAST_TOKEN
 from farm.preflight import Release
 
 TASKS_A_SLOT = 3
 """Enough to balance workers of unlike speed; each one more costs a start, some 0.5 s of computing on both sides."""
+OBJECTS_A_TASK = (500, 4_000)
+"""At least, so that its start is noise; at most, since a task's names stand in its command line."""
+_END = "END OF OBJECTS"
+"""No name has a space."""
 
 Window = int | Literal["all"]
 
@@ -27,6 +33,8 @@ class Plan:
     release: Release
     window: Window
     tasks: tuple[Task, ...]
+    objects: Objects | None = None
+    """Those that it was asked for by name; None: every object."""
 
     @property
     def slots(self) -> int:
@@ -42,22 +50,57 @@ def cut(pieces: int) -> list[tuple[int, int]]:
     return list(pairwise(edges))
 
 
-def rebuild(env: str, workers: Sequence[Worker], release: Release, window: Window, pieces: int | None) -> Plan:
-    """Plan the rebuild of every object; ``pieces`` None: some a slot."""
-    ranges = cut(pieces or TASKS_A_SLOT * sum(worker.slots for worker in workers))
-    digits = len(str(len(ranges)))
-    program = release.program("rebuild_objects")
-    tasks = tuple(
-        Task(
-            id=f"r{number:0{digits}}",
-            command=f"exec {program} --range={low}:{high} --window {window}"
-            ' --out "$FARM_OUT/$FARM_TASK.$FARM_ATTEMPT.csv"',
-            ok=(Exit.OK, Exit.UNREAD),
-            detail={"range": [low, high]},
-        )
-        for number, (low, high) in enumerate(ranges, start=1)
+def share(ids: Sequence[str], slots: int) -> list[tuple[str, ...]]:
+    """The names in even lists of consecutive ones, some a slot where there are enough."""
+    least, most = OBJECTS_A_TASK
+    pieces = max(ceil(len(ids) / most), min(ceil(len(ids) / least), TASKS_A_SLOT * slots))
+    edges = [len(ids) * piece // pieces for piece in range(pieces + 1)]
+    return [tuple(ids[low:high]) for low, high in pairwise(edges)]
+
+
+def rebuild(
+    env: str,
+    workers: Sequence[Worker],
+    release: Release,
+    window: Window,
+    *,
+    pieces: int | None = None,
+    objects: Objects | None = None,
+    rate: int | None = None,
+) -> Plan:
+    """Plan the rebuild of every object, or of ``objects``.
+
+    ``pieces`` is the number of token ranges, None: some a slot; ``rate`` is how many rows a second Cassandra is asked
+    for, by all slots together.
+    """
+    slots = sum(worker.slots for worker in workers)
+    manners = f" --max-rows-per-second {max(1, rate // slots)}" if rate else ""
+    common = f'--window {window}{manners} --out "$FARM_OUT/$FARM_TASK.$FARM_ATTEMPT.csv"'
+    program = f"exec {release.program('rebuild_objects')}"
+    if objects is None:
+        todo = [
+            _range(f"{program} --range={low}:{high} {common}", low, high)
+            for low, high in cut(pieces or TASKS_A_SLOT * slots)
+        ]
+    else:
+        todo = [_named(f"{program} --objects /dev/stdin {common}", ids) for ids in share(objects.ids, slots)]
+    return Plan(env, tuple(workers), release, window, _numbered(todo), objects)
+
+
+def _range(command: str, low: int, high: int) -> tuple[str, Mapping[str, Any]]:
+    return command, {"range": [low, high]}
+
+
+def _named(command: str, ids: Sequence[str]) -> tuple[str, Mapping[str, Any]]:
+    return "\n".join([f"{command} <<'{_END}'", *ids, _END]), {"objects": len(ids)}
+
+
+def _numbered(todo: Sequence[tuple[str, Mapping[str, Any]]]) -> tuple[Task, ...]:
+    digits = len(str(len(todo)))
+    return tuple(
+        Task(id=f"r{number:0{digits}}", command=command, ok=(Exit.OK, Exit.UNREAD), detail=detail)
+        for number, (command, detail) in enumerate(todo, start=1)
     )
-    return Plan(env, tuple(workers), release, window, tasks)
 
 
 def choose(hosts: Sequence[Host], limit: str | None, exclude: str | None = None) -> tuple[Host, ...]:
@@ -91,6 +134,7 @@ def as_json(plan: Plan) -> dict[str, Any]:
         "environment": plan.env,
         "release": plan.release.digest,
         "window": plan.window,
+        "objects": plan.objects.as_json() if plan.objects else None,
         "workers": [{"name": worker.name, "slots": worker.slots} for worker in plan.workers],
         "tasks": [{"id": task.id, **(task.detail or {}), "command": task.command} for task in plan.tasks],
     }

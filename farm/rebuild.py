@@ -1,6 +1,7 @@
 """``farm rebuild``: the features of every object, from Cassandra to verified parts on the head."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from farm import execute, plan, preflight, runs
 from farm.collect import PartCollector
@@ -9,6 +10,7 @@ from farm.inventory import Inventory
 from farm.job import Job
 from farm.journal import Journal
 from farm.link import Worker, agent_command
+from farm.objects import Objects
 from farm.parts import cover_ring
 from farm.plan import Plan, Window
 from farm.preflight import Release
@@ -25,10 +27,12 @@ def prepare(
     *,
     window: Window | None = None,
     ranges: int | None = None,
+    objects: Objects | None = None,
+    rate: int | None = None,
     slots: int | None = None,
     limit: str | None = None,
 ) -> Plan:
-    """Ask the workers and plan the run; nothing is written anywhere.
+    """Ask the workers and plan the run, as ``plan.rebuild``; nothing is written anywhere.
 
     Raises UnreachableError, HostKeyError or ReleaseError where a worker is not ready, CassandraError where one has
     no way to Cassandra.
@@ -42,7 +46,8 @@ def prepare(
         why = said.err.strip().rpartition("\n")[2].removeprefix("rebuild_objects: ")
         others = f" (and {', '.join(list(failed)[1:])} neither)" if len(failed) > 1 else ""
         raise CassandraError(f"{name} cannot read Cassandra{others}: {why or f'exit code {said.code}'}")
-    return plan.rebuild(inventory.env, workers, release, inventory.window if window is None else window, ranges)
+    days = inventory.window if window is None else window
+    return plan.rebuild(inventory.env, workers, release, days, pieces=ranges, objects=objects, rate=rate)
 
 
 def rebuild(inventory: Inventory, transport: Transport, planned: Plan) -> Summary:
@@ -51,7 +56,10 @@ def rebuild(inventory: Inventory, transport: Transport, planned: Plan) -> Summar
     Raises PartsError where all tasks are done and their parts do not cover the ring exactly once.
     """
     run = runs.create(inventory.env, "rebuild")
-    meta = {"verb": "rebuild", "window": planned.window, "ranges": len(planned.tasks)}
+    meta: dict[str, Any] = {"verb": "rebuild", "window": planned.window, "objects": None}
+    if planned.objects:
+        meta["objects"] = planned.objects.as_json()
+        run.objects.write_text(planned.objects.text(), encoding="utf-8")
     journal = execute.begin(run, inventory, planned.release, planned.workers, planned.tasks, meta)
     try:
         return work(run, inventory, planned.workers, planned.release, planned.window, transport, journal)
@@ -79,10 +87,6 @@ def work(
         collect=PartCollector(run, release, window, shared),
     )
     summary = execute.execute(job, journal)
-    if summary.done == summary.submitted:
-        _require_whole(journal)
+    if summary.done == summary.submitted and not journal.meta().get("objects"):
+        cover_ring((low, high) for low, high in (each.detail["range"] for each in journal.accepted()))
     return summary
-
-
-def _require_whole(journal: Journal) -> None:
-    cover_ring((low, high) for low, high in (each.detail["range"] for each in journal.accepted()))

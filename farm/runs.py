@@ -39,6 +39,11 @@ class Run:
         return self.folder / "logs"
 
     @property
+    def objects(self) -> Path:
+        """The objects that the run was asked for by name, if it was: one a line."""
+        return self.folder / "objects.txt"
+
+    @property
     def load(self) -> Path:
         """What the load of this run leaves."""
         return self.folder / "load"

@@ -1,6 +1,7 @@
 """``farm rebuild``."""
 
 import json
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
@@ -21,18 +22,30 @@ def _window(text: str | None) -> int | Literal["all"] | None:
 def rebuild(
     inventory: Annotated[str, typer.Option("--inventory", "-i", help="Name under inventory/, or a path.")] = "lab",
     window: Annotated[str | None, typer.Option(metavar="DAYS|all", help="What to use of each light curve.")] = None,
+    objects: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Only the objects that this file names, one a line.")
+    ] = None,
+    where: Annotated[
+        str | None, typer.Option(metavar="SQL", help="Only objects whose row in table objects meets this condition.")
+    ] = None,
     ranges: Annotated[int | None, typer.Option(min=1, help="Pieces to cut the ring of tokens into.")] = None,
+    max_rows_per_second: Annotated[
+        int | None, typer.Option(min=1, help="What all workers together may ask of Cassandra.")
+    ] = None,
     slots: Annotated[int | None, typer.Option(min=1, help="Tasks at a time on each worker.")] = None,
     limit: Annotated[str | None, typer.Option(help="These workers only: names with commas.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and do nothing.")] = False,
     load: Annotated[bool, typer.Option("--load", help="Go on to the load.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The plan or summary as JSON.")] = False,
 ) -> None:
-    """Rebuild every object's features from its light curve, on all workers."""
+    """Rebuild every object's features, or those of some objects, from their light curves, on all workers."""
     days = _window(window)
+    if sum(each is not None for each in (objects, where, ranges)) > 1:
+        raise typer.BadParameter("--objects, --where and --ranges exclude each other")
 
     from farm import inventory as inventories
     from farm import loading, plan, report
+    from farm import objects as named
     from farm import rebuild as driver
     from farm.errors import Exit
     from farm.load.summary import exit_code, lines
@@ -40,7 +53,16 @@ def rebuild(
 
     environment = inventories.load(inventory)
     transport = SshTransport(environment.home.known_hosts)
-    planned = driver.prepare(environment, transport, window=days, ranges=ranges, slots=slots, limit=limit)
+    planned = driver.prepare(
+        environment,
+        transport,
+        window=days,
+        ranges=ranges,
+        objects=named.of(environment, objects, where),
+        rate=max_rows_per_second,
+        slots=slots,
+        limit=limit,
+    )
     if dry_run:
         if as_json:
             typer.echo(json.dumps(plan.as_json(planned)))

@@ -24,7 +24,7 @@ class Place:
 
     def __init__(self, folder: Path, shared: bool) -> None:
         self.run = runs.create("lab", "rebuild")
-        self.task: Task = plan.rebuild("lab", [Worker(host("w1"), 1)], RELEASE, 30, 2).tasks[0]
+        self.task: Task = plan.rebuild("lab", [Worker(host("w1"), 1)], RELEASE, 30, pieces=2).tasks[0]
         self.session = LocalSession(LocalTransport(folder), host("w1"))
         self.shared = folder / "shared" if shared else None
         self.collect = PartCollector(self.run, RELEASE, 30, self.shared)
@@ -93,7 +93,7 @@ def test_a_head_without_room_for_parts_says_so(tmp_path: Path, monkeypatch: pyte
 
 
 def test_commands_name_the_pinned_release_and_the_place_of_their_output() -> None:
-    (task, *_) = plan.rebuild("lab", [Worker(host("w1"), 2)], RELEASE, "all", None).tasks
+    (task, *_) = plan.rebuild("lab", [Worker(host("w1"), 2)], RELEASE, "all").tasks
     assert task.command.startswith("exec /opt/farm/releases/d/bin/rebuild_objects --range=-9223372036854775808:")
     assert "--window all" in task.command
     assert ROOT not in task.command

@@ -107,3 +107,13 @@ def test_a_range_that_stands_twice_is_found() -> None:
     ranges = cut(7)
     with pytest.raises(PartsError, match="stand in two parts"):
         cover_ring([*ranges, ranges[3]])
+
+
+@pytest.mark.parametrize(("asked", "taken"), [(3, True), (2, False), (4, False)])
+def test_objects_that_were_asked_for_by_name_have_a_row_or_are_unread(tmp_path: Path, asked: int, taken: bool) -> None:
+    expected = replace(EXPECTED, range=None, asked=asked)
+    if taken:
+        assert check(write(tmp_path, range=None), expected).manifest.asked == 3
+    else:
+        with pytest.raises(PartsError, match=f"asked 3, where {asked} is expected"):
+            check(write(tmp_path, range=None), expected)
