@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from features.curves import LightCurves
 
 _DTYPES = {"double": "f8", "float": "f8", "int": "i8", "bigint": "i8", "varchar": "O"}
+_TOLERANCES = {"double": 1e-9, "float": 2.0**-23}
 
 FeatureArrays = Sequence[NDArray[Any]]
 
@@ -37,6 +38,15 @@ class Feature:
     def dtype(self) -> np.dtype[Any]:
         """float64, int64 or object (str), by the SQL type."""
         return np.dtype(_DTYPES[self.sql.partition("(")[0]])
+
+    @property
+    def tolerance(self) -> float:
+        """Relative difference (``features.diff.relative``) up to which two values are the same.
+
+        1e-9 for a double, which is what another order of additions changes; one step of single precision for a float,
+        to whose other side such a change may round; 0 for all else.
+        """
+        return _TOLERANCES.get(self.sql.partition("(")[0], 0.0)
 
     @property
     def width(self) -> int | None:

@@ -59,7 +59,7 @@ class Diff:
 def compare(survey: Survey, old: Mapping[str, Column], new: Mapping[str, Column], tolerance: float = 0.0) -> Diff:
     """Compare rows of features (``features.files.read_features``) by objectId.
 
-    Numbers differ when abs(new - old) > tolerance x the greater absolute value. Raises InputError for an object that
+    Numbers differ when ``relative(old, new)`` is above ``tolerance``. Raises InputError for an object that
     stands twice in one file.
     """
     key = survey.key.name
@@ -79,6 +79,13 @@ def compare(survey: Survey, old: Mapping[str, Column], new: Mapping[str, Column]
         tuple(name for name in names if name in old and name not in new),
         tuple(name for name in names if name in new and name not in old),
     )
+
+
+def relative(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.float64]:
+    """How far two columns of numbers are apart: abs(a - b) over the greater absolute value, 0 to 2; 0 where equal."""
+    a, b = a.astype(np.float64), b.astype(np.float64)
+    scale = np.maximum(np.abs(a), np.abs(b))
+    return np.divide(np.abs(a - b), scale, out=np.zeros(len(a)), where=a != b)
 
 
 def lines(diff: Diff) -> Iterator[str]:
@@ -118,9 +125,8 @@ def _compare_one(feature: Feature, ids: NDArray[np.str_], old: Column, new: Colu
     if feature.dtype == object:
         differs = valued & (before != after)
     else:
-        a, b = before.astype(np.float64), after.astype(np.float64)
-        size[valued] = np.abs(b - a)[valued]
-        differs = valued & (before != after) & (size > tolerance * np.maximum(np.abs(a), np.abs(b)))
+        size[valued] = np.abs(after.astype(np.float64) - before.astype(np.float64))[valued]
+        differs = valued & (before != after) & (relative(before, after) > tolerance)
     changed = differs | (was_null != is_null)
     sizes = size[differs] if feature.dtype != object else np.empty(0)
     return FeatureDiff(
