@@ -4,8 +4,9 @@ The only module that imports mysql.connector; nothing of it is seen outside.
 """
 
 import configparser
+import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,6 +28,10 @@ _NO_TABLE = frozenset({1049, 1146})
 
 class NodeLostError(GaleraError):
     """The node went away, or left its quorum; another one may be there."""
+
+
+class NoNodeError(GaleraError):
+    """Not one node is there and synced."""
 
 
 class ConflictError(GaleraError):
@@ -56,10 +61,13 @@ class Account:
     """What the table holds where a feature is zero."""
     window: int | Literal["all"]
     """The window, in days, of the values that the table holds."""
+    ca: Path | None = None
+    """The servers' certificate authority; with one, nothing is sent but over TLS to a server that it vouches for."""
 
 
 def read_account(path: Path) -> Account:
-    """Read a MySQL option file: ``[client]`` user, password, port, database; ``[farm]`` hosts, mode, zeros, window.
+    """Read a MySQL option file: ``[client]`` user, password, port, database, and ssl-ca where TLS is wanted; ``[farm]``
+    hosts, mode, zeros, window.
 
     Raises InputError where it cannot be read, lacks something, or can be read by others than its owner.
     """
@@ -86,6 +94,7 @@ def read_account(path: Path) -> Account:
         mode=cast(Literal["upsert", "update"], farm.choice("mode", "upsert", "update")),
         zeros=cast(Literal["zero", "null"], farm.choice("zeros", "zero", "null")),
         window="all" if window == "all" else int(window),
+        ca=Path(client.value("ssl-ca")) if parser.has_option("client", "ssl-ca") else None,
     )
 
 
@@ -110,8 +119,10 @@ class _Section:
 class Node:
     """One connection to one node. Transactions are the caller's; isolation is READ COMMITTED, SQL mode strict."""
 
-    def __init__(self, account: Account, address: str) -> None:
-        """Connect.
+    def __init__(
+        self, account: Account, address: str, seconds: float = ANSWER_SECONDS, any_state: bool = False
+    ) -> None:
+        """Connect; a node that says nothing for ``seconds`` is lost, and so is one out of sync unless ``any_state``.
 
         Raises NodeLostError where the node is not there or has no quorum, GaleraError where it refuses the account.
         """
@@ -126,15 +137,17 @@ class Node:
                 user=account.user,
                 password=account.password,
                 database=account.database,
-                connection_timeout=CONNECT_SECONDS,
-                read_timeout=ANSWER_SECONDS,
-                write_timeout=ANSWER_SECONDS,
+                connection_timeout=min(CONNECT_SECONDS, seconds),
+                read_timeout=seconds,
+                write_timeout=seconds,
                 allow_local_infile=True,
                 use_pure=True,  # the C extension brings an OpenSSL of its own, which loses against Python's older one
                 charset="utf8mb4",
+                **_tls(account),
             )
         try:
-            self._require_synced()
+            if not any_state:
+                self._require_synced()
             self.execute("SET SESSION sql_mode = 'STRICT_ALL_TABLES'")
             self.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
         except GaleraError:
@@ -201,6 +214,11 @@ class Node:
         except (mysql.connector.Error, OSError):
             return
 
+    def abort(self) -> None:
+        """End what another thread waits for on this connection: it raises NodeLostError there."""
+        with suppress(OSError):
+            self._connection._socket.sock.shutdown(socket.SHUT_RDWR)
+
     def _require_synced(self) -> None:
         said: Mapping[str, str] = dict(self.rows("SHOW GLOBAL STATUS LIKE 'wsrep_%'"))
         status = said.get("wsrep_cluster_status", "Disconnected")
@@ -230,10 +248,21 @@ class Node:
             raise NodeLostError(f"{self.address} was lost ({error})") from None
 
 
+def _tls(account: Account) -> dict[str, Any]:
+    """Arguments of a connection. Raises InputError where the authority's certificate is not there."""
+    if account.ca is None:
+        return {}
+    if not account.ca.is_file():
+        raise InputError(
+            f"{account.file} names {account.ca} as ssl-ca, and it is not there: copy the certificate there"
+        )
+    return {"ssl_ca": str(account.ca), "ssl_verify_cert": True, "ssl_verify_identity": True}
+
+
 def connect(account: Account, besides: str | None = None) -> Node:
     """A connection to the first node that is there and synced; other than ``besides``, the search begins after it.
 
-    Raises GaleraError that says of each node what is wrong with it.
+    Raises NoNodeError that says of each node what is wrong with it.
     """
     hosts = account.hosts
     if besides is not None:
@@ -247,7 +276,7 @@ def connect(account: Account, besides: str | None = None) -> Node:
             wrong.append(str(error))
     reasons = "; ".join(wrong) or f"{account.file} names no other one"
     other = f" besides {besides}" if besides else ""
-    raise GaleraError(f"no Galera node can be used{other}: {reasons}. Start the nodes, then run this again")
+    raise NoNodeError(f"no Galera node can be used{other}: {reasons}. Start the nodes, then run this again")
 
 
 def _meaning(error: Any, address: str, user: str) -> GaleraError:
