@@ -37,6 +37,10 @@ class Exit(IntEnum):
     """Somebody else is doing this at the moment."""
     SETUP = 21
     """Something that the toolkit needs on this machine is missing."""
+    GATE = 22
+    """A load would change more of the table than its gates let through."""
+    SCHEMA = 23
+    """The table is not as the features are declared, or cannot be brought there as it was asked for."""
     TASKS_FAILED = 30
     """The run ended, with tasks that failed or are held."""
     UNREAD = 31
@@ -98,3 +102,11 @@ class LockedError(FarmError):
 
 class SetupError(FarmError):
     exit = Exit.SETUP
+
+
+class GateError(FarmError):
+    exit = Exit.GATE
+
+
+class SchemaError(FarmError):
+    exit = Exit.SCHEMA

@@ -85,7 +85,9 @@ def relative(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.float64]:
     """How far two columns of numbers are apart: abs(a - b) over the greater absolute value, 0 to 2; 0 where equal."""
     a, b = a.astype(np.float64), b.astype(np.float64)
     scale = np.maximum(np.abs(a), np.abs(b))
-    return np.divide(np.abs(a - b), scale, out=np.zeros(len(a)), where=a != b)
+    found = np.zeros(len(a))
+    np.divide(np.abs(a - b), scale, out=found, where=a != b)
+    return found
 
 
 def lines(diff: Diff) -> Iterator[str]:

@@ -11,6 +11,7 @@ from farm.errors import GaleraError
 from farm.galera import Account, ConflictError, Node, NodeLostError, connect
 from farm.load.check import Batch, Parts, read
 from farm.load.columns import Bools, Values, differing, distance, parse
+from farm.load.guard import further
 from farm.load.merge import statements
 from farm.load.progress import Progress
 from farm.load.sql import Statements
@@ -92,7 +93,7 @@ def _compare(node: Node, batch: Batch, no_zeros: bool, sql: Statements, verified
     }
     differs = {name: differing(values, found[name]) for name, values in wanted.items()}
     anywhere = np.logical_or.reduce(list(differs.values()))
-    guarded = anywhere & _further(found, wanted, sql.same_window)
+    guarded = anywhere & further(found, wanted, sql.same_window)
     wrong = anywhere & ~guarded
     verified.missing += len(keys) - len(there)
     verified.equal += int((~anywhere).sum())
@@ -113,16 +114,6 @@ def _table(node: Node, keys: Sequence[Any], sql: Statements) -> tuple[dict[str, 
 
 def _take(values: Values, rows: list[int]) -> Values:
     return Values(values.data[rows], values.null[rows])
-
-
-def _further(table: dict[str, Values], part: dict[str, Values], same_window: bool) -> Bools:
-    """The load's guard: where the table's row is further than the part's."""
-    jd, jd_part = (np.where(each["jdmax"].null, 0, each["jdmax"].data) for each in (table, part))
-    further: Bools = jd > jd_part
-    if same_window:
-        rows, rows_part = (np.where(each["ncand"].null, 0, each["ncand"].data) for each in (table, part))
-        further = further | ((jd == jd_part) & (rows > rows_part))
-    return further
 
 
 def _blame(
