@@ -217,6 +217,7 @@ class Runner:
                         "mark": sent.mark,
                         "command": task.command,
                         "timeout": task.timeout,
+                        "slots": sent.link.worker.slots,
                     },
                     sent.epoch,
                 )
@@ -357,5 +358,7 @@ def _failure(receipt: Message, ok: tuple[int, ...]) -> str | None:
         why = f"killed by signal {receipt['signal']}"
     else:
         why = f"exit code {receipt['code']}"
+    if receipt.get("lack"):
+        why += f", {receipt['lack']}"
     last = (receipt.get("tail") or "").strip().rpartition("\n")[2][-_LAST:]
     return f"{why} ({last})" if last else why

@@ -6,34 +6,38 @@ what dead agents left.
 """
 
 import argparse
-import contextlib
-import errno
 import gc
-import json
 import os
 import select
 import selectors
-import shutil
 import signal
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 from farm.worker import processes
+from farm.worker.folders import Folders
 from farm.worker.host import clock, hello, take_over
 from farm.worker.protocol import GRACE, LEASE, ROOT, Message, decode, encode
+from farm.worker.slots import Slot, Slots, Ticket
 from farm.worker.supervisor import Job, fork
 
-_TAIL = 2000
+_LOOK = 0.05
+"""Seconds between two looks for a slot that another run frees."""
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    job: Job
+    slots: int
+    ticket: Ticket
 
 
 @dataclass
 class _Running:
     job: Job
-    slot: int
     reason: str | None = None
     """Why the head wanted it killed."""
     reported: bool = False
@@ -42,11 +46,12 @@ class _Running:
 
 class Agent:
     def __init__(self, run: str, env: str, root: Path, shared: Path | None, lease: float, grace: float) -> None:
-        self.root = root / "runs" / run
-        self.out = shared / "runs" / run if shared else None
+        self.folders = Folders(root, shared, run)
         self.lease, self.grace = lease, grace
         self.supervisors: dict[int, _Running] = {}
         self.attempts: dict[tuple[str, int], int] = {}
+        self.slots = Slots(root / "slots")
+        self.waiting: dict[tuple[str, int], _Waiting] = {}
         self.beaten = clock()
         self.ending = self.stopped = False
         self.incoming = self.reports = b""
@@ -71,10 +76,10 @@ class Agent:
     def serve(self) -> None:
         """Work until the lease, the input or SIGTERM ends it; then leave no process behind."""
         processes.adopt_orphans()
-        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.lock = take_over(self.root / "agent.lock")
+        self.folders.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.lock = take_over(self.folders.root / "agent.lock")
         self.send(hello(processes.sweep()))
-        self._clear()
+        self.folders.clear()
         for descriptor in (0, 1):
             os.set_blocking(descriptor, False)
         gc.freeze()
@@ -86,12 +91,6 @@ class Agent:
                 self._turn(selector)
         self._end_all()
 
-    def _clear(self) -> None:
-        """Remove what a former agent of the run left half done; its head knows it as lost."""
-        for folder in (self.root, self.out):
-            for attempt in folder.glob("*.*/") if folder else ():
-                shutil.rmtree(attempt, ignore_errors=True)
-
     def _turn(self, selector: selectors.BaseSelector) -> None:
         writing = 1 in selector.get_map()
         if bool(self.outgoing) != writing:
@@ -99,7 +98,8 @@ class Agent:
                 selector.unregister(1)
             else:
                 selector.register(1, selectors.EVENT_WRITE)
-        ready = {key.fd for key, _ in selector.select(max(0.0, self.beaten + self.lease - clock()))}
+        left = max(0.0, self.beaten + self.lease - clock())
+        ready = {key.fd for key, _ in selector.select(min(left, _LOOK) if self.waiting else left)}
         # Before any input is read: beats that waited in the pipe of a frozen host are no beats.
         if clock() - self.beaten >= self.lease:
             self.ending = True
@@ -111,10 +111,14 @@ class Agent:
         if self.inbox in ready:
             self._take_reports()
         self._reap()
+        self._start_waiting()
         self._flush()
 
     def _hear(self) -> None:
-        data = os.read(0, 1 << 16)
+        try:
+            data = os.read(0, 1 << 16)
+        except ConnectionError:
+            data = b""
         if not data:
             self.ending = True
             return
@@ -126,25 +130,29 @@ class Agent:
     def _obey(self, message: Message) -> None:
         match message:
             case {"t": "beat", "n": n}:
-                self.send({"t": "beat", "n": n, "load": os.getloadavg()[0], "progress": self._progress()})
+                progress = self.folders.progress(self.attempts)
+                self.send({"t": "beat", "n": n, "load": os.getloadavg()[0], "progress": progress})
             case {"t": "run"}:
-                self._start(message)
+                self._run(message)
             case {"t": "kill", "task": task, "attempt": attempt, "reason": reason}:
-                if (pid := self.attempts.get((task, attempt))) is not None:
+                if waiting := self.waiting.pop((task, attempt), None):
+                    waiting.ticket.withdraw()
+                    self.send(_unfollowed(waiting.job, "it waited for a slot", reason))
+                elif (pid := self.attempts.get((task, attempt))) is not None:
                     self.supervisors[pid].reason = reason
                     processes.kill(pid, signal.SIGTERM)
             case {"t": "forget", "task": task, "attempt": attempt}:
                 if (pid := self.attempts.get((task, attempt))) is not None:
                     self.supervisors[pid].forget = True
                 else:
-                    self._forget(task, attempt)
+                    self.folders.forget(task, attempt)
             case {"t": "stop"}:
                 self.ending = self.stopped = True
 
-    def _start(self, message: Message) -> None:
+    def _run(self, message: Message) -> None:
+        """Start an attempt, or let it wait until the runs on this worker leave it a slot."""
         task, attempt = message["task"], message["attempt"]
-        name = f"{task}.{attempt}"
-        work = self.root / name
+        work = self.folders.work(task, attempt)
         job = Job(
             task=task,
             attempt=attempt,
@@ -152,35 +160,46 @@ class Agent:
             command=message["command"],
             timeout=message["timeout"],
             work=work,
-            out=self.out / name if self.out else work / "out",
+            out=self.folders.out(task, attempt),
             grace=self.grace,
         )
-        taken = {running.slot for running in self.supervisors.values() if not running.reported}
-        slot = next(number for number in range(1, len(taken) + 2) if number not in taken)
+        try:
+            if slot := self.slots.take(message["slots"]):
+                self._start(job, slot)
+                return
+            ticket = self.slots.queue_up(message["slots"])
+        except OSError as error:
+            self.send(_unfollowed(job, f"cannot take a slot: {error}"))
+            return
+        self.waiting[task, attempt] = _Waiting(job, message["slots"], ticket)
+        self.send({"t": "waits", "task": task, "attempt": attempt})
+
+    def _start_waiting(self) -> None:
+        for key, waiting in list(self.waiting.items()):
+            if (slot := self.slots.take(waiting.slots, waiting.ticket)) is None:
+                return
+            waiting.ticket.withdraw()
+            del self.waiting[key]
+            self.send({"t": "began", "task": waiting.job.task, "attempt": waiting.job.attempt})
+            self._start(waiting.job, slot)
+
+    def _start(self, job: Job, slot: Slot) -> None:
         environ = self.environ | {
-            "FARM_TASK": task,
-            "FARM_SLOT": str(slot),
-            "FARM_ATTEMPT": str(attempt),
+            "FARM_TASK": job.task,
+            "FARM_SLOT": str(slot.number),
+            "FARM_ATTEMPT": str(job.attempt),
             "FARM_OUT": str(job.out),
-            "FARM_PROGRESS": str(work / "progress.json"),
+            "FARM_PROGRESS": str(job.work / "progress.json"),
         }
-        pid = fork(job, environ, self.report, (self.lock,))
-        self.supervisors[pid] = _Running(job, slot)
-        self.attempts[task, attempt] = pid
-
-    def _forget(self, task: str, attempt: int) -> None:
-        for folder in (self.root, self.out):
-            if folder:
-                shutil.rmtree(folder / f"{task}.{attempt}", ignore_errors=True)
-
-    def _progress(self) -> dict[str, Any]:
-        found = {}
-        for running in self.supervisors.values():
-            try:
-                found[running.job.task] = json.loads((running.job.work / "progress.json").read_bytes())
-            except (OSError, ValueError):
-                continue
-        return found
+        try:
+            pid = fork(job, environ, self.report, slot.lock, (self.lock,))
+        except OSError as error:
+            self.send(_unfollowed(job, f"cannot start the command: {error}"))
+            return
+        finally:
+            os.close(slot.lock)
+        self.supervisors[pid] = _Running(job)
+        self.attempts[job.task, job.attempt] = pid
 
     def _take_reports(self) -> None:
         *lines, self.reports = (self.reports + os.read(self.inbox, 1 << 16)).split(b"\n")
@@ -194,7 +213,7 @@ class Agent:
         if receipt["reason"] == "killed":
             receipt["reason"] = running.reason or "killed"
         if receipt["code"] != 0:
-            receipt["tail"] = _tail(running.job.work / "log")
+            receipt["tail"] = self.folders.tail(running.job.task, running.job.attempt)
         self.send(receipt)
 
     def _reap(self) -> None:
@@ -206,10 +225,11 @@ class Agent:
                 continue
             if not running.reported:
                 self._end_strays()
-                self._report(_orphaned(running.job, status), running)
+                why = f"its supervisor ended with wait status {status}: killed, or out of memory"
+                self._report(_unfollowed(running.job, why), running)
             del self.attempts[running.job.task, running.job.attempt]
             if running.forget:
-                self._forget(running.job.task, running.job.attempt)
+                self.folders.forget(running.job.task, running.job.attempt)
 
     def _drain_reports(self) -> None:
         """Take what supervisors wrote before they ended."""
@@ -238,17 +258,10 @@ class Agent:
         processes.end_descendants(0)
         for running in self.supervisors.values():
             if running.forget:
-                self._forget(running.job.task, running.job.attempt)
+                self.folders.forget(running.job.task, running.job.attempt)
         if self.stopped:
-            self._leave()
-
-    def _leave(self) -> None:
-        """The run has ended: of its folders only those stay that hold something."""
-        (self.root / "agent.lock").unlink(missing_ok=True)
-        for folder in (self.root, self.out):
-            with contextlib.suppress(OSError):
-                if folder:
-                    folder.rmdir()
+            (self.folders.root / "agent.lock").unlink(missing_ok=True)
+            self.folders.leave()
 
     def send(self, message: Message) -> None:
         self.outgoing += encode(message)
@@ -259,14 +272,12 @@ class Agent:
                 del self.outgoing[: os.write(1, self.outgoing)]
         except BlockingIOError:
             return
-        except OSError as error:
-            if error.errno not in (errno.EPIPE, errno.ECONNRESET):
-                raise
+        except ConnectionError:
             self.ending = True
 
 
-def _orphaned(job: Job, status: int) -> Message:
-    """The receipt of an attempt whose supervisor could not write one."""
+def _unfollowed(job: Job, why: str, reason: str | None = None) -> Message:
+    """The receipt of an attempt that has no supervisor to write one."""
     return {
         "t": "end",
         "task": job.task,
@@ -274,21 +285,13 @@ def _orphaned(job: Job, status: int) -> Message:
         "mark": job.mark,
         "code": None,
         "signal": None,
-        "error": f"its supervisor ended with wait status {status}: killed, or out of memory",
-        "reason": None,
+        "error": why,
+        "reason": reason,
+        "lack": None,
         "wall": 0.0,
         "cpu": 0.0,
         "rss": 0,
     }
-
-
-def _tail(log: Path) -> str:
-    try:
-        with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - _TAIL))
-            return file.read(_TAIL).decode(errors="replace")
-    except OSError:
-        return ""
 
 
 def main() -> None:
@@ -300,7 +303,10 @@ def main() -> None:
     parser.add_argument("--lease", type=float, default=LEASE, help="seconds without a beat until all is killed")
     parser.add_argument("--grace", type=float, default=GRACE, help="seconds between SIGTERM and SIGKILL")
     given = parser.parse_args()
-    Agent(given.run, given.env, given.root, given.shared, given.lease, given.grace).serve()
+    try:
+        Agent(given.run, given.env, given.root, given.shared, given.lease, given.grace).serve()
+    except OSError as error:
+        sys.exit(f"farm-agent: {error}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """What head and agent say to each other: JSON objects, one a line, over the agent's standard input and output.
 
 Head to agent
-    ``run``     task, attempt, mark, command, timeout (seconds or null)
+    ``run``     task, attempt, mark, command, timeout (seconds or null), slots: how many the run has on this worker
     ``kill``    task, attempt, reason
     ``forget``  task, attempt: the work folder is no longer needed
     ``beat``    n: keeps the lease, once a second
@@ -10,6 +10,8 @@ Head to agent
 Agent to head
     ``hello``   protocol, release, host, cores, load, memory, swept
     ``end``     the receipt of an attempt, see Receipt
+    ``waits``   task, attempt: other runs have the slots
+    ``began``   task, attempt: it waits no longer
     ``beat``    n, load, progress: {task: what its progress file holds}
 
 Both sides import this module, and each may run another release: the head refuses an agent of another PROTOCOL.
@@ -43,6 +45,8 @@ class Receipt(TypedDict):
     """Why the command could not be started or followed."""
     reason: str | None
     """``timeout`` or what the head gave with ``kill``; null where the command ended by itself."""
+    lack: str | None
+    """``out of memory`` or ``disk full``, of the worker's host as the command failed by itself; else null."""
     wall: float
     """Seconds."""
     cpu: float

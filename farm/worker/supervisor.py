@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from farm.worker import processes
+from farm.worker.lack import Lack
 from farm.worker.protocol import Receipt, encode
 
 _WAKE = (signal.SIGCHLD, signal.SIGTERM)
@@ -39,20 +40,29 @@ class Job:
     """Seconds between SIGTERM and SIGKILL."""
 
 
-def fork(job: Job, environ: Mapping[str, str], report: int, keep: tuple[int, ...]) -> int:
-    """Start the supervisor of an attempt; returns its process id. ``report`` and ``keep`` stay open in it."""
+def fork(job: Job, environ: Mapping[str, str], report: int, slot: int, keep: tuple[int, ...]) -> int:
+    """Start the supervisor of an attempt; returns its process id.
+
+    ``report``, ``slot`` and ``keep`` stay open in it; ``slot`` is closed when nothing of the attempt runs any more.
+
+    Raises OSError where the host has no room for another process.
+    """
     agent = os.getpid()
     signal.pthread_sigmask(signal.SIG_BLOCK, _WAKE)
-    pid = os.fork()
+    pid = -1
+    try:
+        pid = os.fork()
+    finally:
+        if pid:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _WAKE)
     if pid:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _WAKE)
         return pid
     try:
         signal.set_wakeup_fd(-1)
         processes.end_with_parent(agent)
         processes.adopt_orphans()
-        _let_go({report, *keep})
-        _supervise(job, environ, report)
+        _let_go({report, slot, *keep})
+        _supervise(job, environ, report, slot)
     finally:
         os._exit(0)
 
@@ -68,13 +78,14 @@ def _let_go(keep: set[int]) -> None:
                 os.close(int(entry.name))
 
 
-def _supervise(job: Job, environ: Mapping[str, str], report: int) -> None:
+def _supervise(job: Job, environ: Mapping[str, str], report: int, slot: int) -> None:
     started = time.monotonic()
+    lack = Lack(job.work)
     status: int | None = None
     reason = error = None
     try:
         main = _start(job, environ)
-    except OSError as problem:
+    except (OSError, ValueError) as problem:  # ValueError: text that no command line can hold
         error = f"cannot start the command: {problem}"
     else:
         status, reason = _follow(main, job)
@@ -88,10 +99,12 @@ def _supervise(job: Job, environ: Mapping[str, str], report: int) -> None:
         "signal": os.WTERMSIG(status) if status is not None and os.WIFSIGNALED(status) else None,
         "error": error,
         "reason": reason,
+        "lack": None if status == 0 or reason else lack.found(status),
         "wall": round(time.monotonic() - started, 4),
         "cpu": round(usage.ru_utime + usage.ru_stime, 4),
         "rss": usage.ru_maxrss * 1024,
     }
+    os.close(slot)
     with contextlib.suppress(BrokenPipeError):  # the agent is gone; the receipt on disk is then the only one
         os.write(report, encode(receipt))
     _keep(job.work, encode(receipt))

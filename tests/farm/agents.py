@@ -34,8 +34,9 @@ class LocalAgent:
         self.process.stdin.write(encode(message))
         self.process.stdin.flush()
 
-    def start(self, task: str, command: str, *, attempt: int = 1, timeout: float | None = None) -> None:
-        self.say(t="run", task=task, attempt=attempt, mark=f"mark-{task}", command=command, timeout=timeout)
+    def start(self, task: str, command: str, *, attempt: int = 1, timeout: float | None = None, slots: int = 8) -> None:
+        told = {"task": task, "attempt": attempt, "mark": f"mark-{task}", "command": command, "timeout": timeout}
+        self.say(t="run", **told, slots=slots)
 
     def run(self, command: str, *, timeout: float | None = None) -> Message:
         """Run one task to its end and return its receipt."""

@@ -216,6 +216,20 @@ def test_an_attempt_that_cannot_be_started_says_why(agent: LocalAgent) -> None:
     assert "cannot start the command" in receipt["error"]
 
 
+@pytest.mark.parametrize("command", ["echo a\0b", "echo \udcff\ud800"])
+def test_a_command_that_no_command_line_can_hold_fails_with_the_reason(agent: LocalAgent, command: str) -> None:
+    receipt = agent.run(command)
+    assert (receipt["code"], receipt["signal"]) == (None, None)
+    assert receipt["error"].startswith("cannot start the command: ")
+    agent.start("next", "exit 0")
+    assert agent.hear("end")["code"] == 0
+
+
+def test_a_process_that_is_killed_is_not_said_to_have_lacked_memory(agent: LocalAgent) -> None:
+    receipt = agent.run("kill -9 $$")
+    assert (receipt["signal"], receipt["lack"]) == (signal.SIGKILL, None)
+
+
 def test_a_forgotten_attempt_leaves_no_folder_and_a_stopped_run_leaves_none(agent: LocalAgent) -> None:
     agent.run("exit 0")
     agent.say(t="forget", task="t", attempt=1)
