@@ -112,12 +112,12 @@ class Link:
                 self.up = True
                 self.epoch += 1
                 helpers = [gevent.spawn(self._write, pipe, self._outbox), gevent.spawn(self._beat, session)]
-                self._tell("up", decode(hello or b""))
+                self._tell("up", self._decoded(hello or b""))
             if not self.up:
                 raise UnreachableError(f"the agent on {self.worker.host.where} said nothing in {_HELLO_SECONDS} s")
             for line in lines:
                 self._heard = time.monotonic()
-                self._tell("message", decode(line))
+                self._tell("message", self._decoded(line))
         finally:
             gevent.killall(helpers)
             session.close()
@@ -138,15 +138,19 @@ class Link:
         where = self.worker.host.where
         if hello is None:
             raise UnreachableError(f"the agent on {where} does not start: {pipe.errors() or 'it said nothing'}")
-        try:
-            message = decode(hello)
-        except ValueError:
-            raise UnreachableError(f"the agent on {where} talks nonsense: {hello[:80]!r}") from None
+        message = self._decoded(hello)
         if message.get("protocol") != PROTOCOL:
             raise ReleaseError(
                 f"the agent on {where} speaks protocol {message.get('protocol')}, this head {PROTOCOL}:"
                 " ansible-playbook provision.yml brings the workers this head's release"
             )
+
+    def _decoded(self, line: bytes) -> Message:
+        try:
+            return decode(line)
+        except ValueError:
+            where = self.worker.host.where
+            raise UnreachableError(f"the agent on {where} talks nonsense: {line[:80]!r}") from None
 
     def _write(self, pipe: Pipe, outbox: Queue) -> None:
         try:

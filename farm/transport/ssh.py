@@ -24,9 +24,10 @@ from ssh2.session import LIBSSH2_METHOD_HOSTKEY
 from ssh2.session import Session as SSH2Session
 from ssh2.sftp import LIBSSH2_FXF_CREAT, LIBSSH2_FXF_READ, LIBSSH2_FXF_TRUNC, LIBSSH2_FXF_WRITE
 
-from farm.errors import FarmError, HostKeyError, RunError, SetupError, UnreachableError
+from farm.errors import FarmError, HostKeyError, SetupError, UnreachableError
 from farm.inventory import Host
 from farm.transport import Completed, known_hosts
+from farm.transport.here import written
 
 CONNECT_SECONDS = 4
 """For the connection, the handshake and the authentication, each."""
@@ -228,7 +229,7 @@ class SshSession:
             self.guard(lambda: self._fetch(remote, local))
 
     def _fetch(self, remote: str, local: Path) -> None:
-        with self._open_file(remote, LIBSSH2_FXF_READ) as source, _here(local) as write:
+        with self._open_file(remote, LIBSSH2_FXF_READ) as source, written(local) as write:
             while True:
                 size, data = source.read(1 << 20)
                 if size == LIBSSH2_ERROR_EAGAIN:
@@ -282,22 +283,6 @@ class SshTransport:
             ) from error
         except Exception as error:  # the library raises whatever its parts raise
             raise UnreachableError(f"{host.where} does not answer: {_reason(error)}") from error
-
-
-@contextlib.contextmanager
-def _here(path: Path) -> Iterator[Callable[[bytes], None]]:
-    """A local file to write; its errors are the head's, not the connection's."""
-
-    def write(data: bytes) -> None:
-        left = memoryview(data)
-        try:
-            while left:
-                left = left[file.write(left) :]
-        except OSError as error:
-            raise RunError(f"{path} cannot be written ({error}): is the head's disk full?") from error
-
-    with path.open("wb", buffering=0) as file:
-        yield write
 
 
 def _reason(error: BaseException) -> str:
