@@ -1,0 +1,180 @@
+"""A run's parts beside the table, in one consistent view of one node that is only read."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from farm.diff.result import Diff
+from farm.diff.tally import Tally
+from farm.errors import GaleraError
+from farm.galera import Account, ConflictError, Node, NodeLostError, connect
+from farm.load import table
+from farm.load.check import Batch, Parts, read
+from farm.load.columns import Values, parse
+from farm.load.guard import further
+from farm.load.progress import Progress
+from farm.load.sql import TABLE, exact, name
+from features.declare import Feature
+
+_BATCH = 900
+"""Keys a query: from 1,000 names on, MariaDB may plan it as a join."""
+_KEYS = 50_000
+_LOSSES = 3
+_VIEW = (
+    "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+    "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
+)
+
+
+def compare(parts: Parts, account: Account, worst: int = 3) -> Diff:
+    """What loading ``parts`` would change; ``worst`` objects are named a feature, and as many that are new or gone.
+
+    Holds a few batches of rows, and the keys of the run. Raises PartsError for a part that the table cannot hold,
+    GaleraError where no node can be read.
+    """
+    for _ in range(_LOSSES):
+        with connect(account) as node:
+            try:
+                for statement in _VIEW:
+                    node.execute(statement)
+                return _Comparison(parts, account, node, worst).run()
+            except (NodeLostError, ConflictError) as error:
+                Progress("diff", parts.rows).note(f"{error}: beginning again")
+    raise GaleraError(f"the comparison lost its node {_LOSSES} times: see to the cluster, then run this again")
+
+
+@dataclass
+class _Comparison:
+    """One pass over the parts; ``missing``: the first keys that the table lacks."""
+
+    parts: Parts
+    account: Account
+    node: Node
+    worst: int
+    new: int = 0
+    changed: int = 0
+    guarded: int = 0
+    missing: list[str] = field(default_factory=list)
+    keys: list[NDArray[np.bytes_]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        survey = self.parts.survey
+        there = dict(table.columns(self.node, self.account))
+        compared = [each for each in survey.columns if each.name in there and _alike(each, there[each.name])]
+        self._sql = [(column.name, there[column.name]) for column in compared]
+        self._tallies = {each.name: Tally(each, self.worst) for each in compared if each is not survey.key}
+        self._lacking = tuple(column.name for column in survey.columns if column not in compared)
+        if needed := {survey.key.name, "jdmax", "ncand"}.intersection(self._lacking):
+            raise GaleraError(
+                f"table {TABLE} at {self.node.address} lacks {', '.join(sorted(needed))}, without which no rows can be"
+                " compared: farm schema diff"
+            )
+        self._empty = not self.node.rows(f"SELECT 1 FROM {TABLE} LIMIT 1")  # noqa: S608
+
+    def run(self) -> Diff:
+        progress = Progress("diff", self.parts.rows)
+        for part in self.parts.parts:
+            for batch in read(part.csv, self.parts.survey, _BATCH):
+                self._add(batch)
+                progress.add(batch.size)
+        progress.done()
+        gone, gone_objects = self._gone()
+        rows = progress.rows
+        return Diff(
+            run=self.parts.run,
+            environment=self.parts.environment,
+            window=self.parts.window,
+            table_window=self.account.window,
+            node=self.node.address,
+            rows=rows,
+            new=self.new,
+            changed=self.changed,
+            unchanged=rows - self.new - self.changed - self.guarded,
+            guarded=self.guarded,
+            gone=gone,
+            unread=sum(len(part.manifest.unread) for part in self.parts.parts),
+            new_objects=tuple(self.missing),
+            gone_objects=gone_objects,
+            features=tuple(tally.result() for tally in self._tallies.values()),
+            lacking=self._lacking,
+        )
+
+    def _add(self, batch: Batch) -> None:
+        keys: list[str] = batch.values[self.parts.survey.key.name].data.tolist()
+        self.keys.append(_folded(keys))
+        found, rows = ({}, []) if self._empty else self._table(keys)
+        if len(rows) < len(keys):
+            present = set(rows)
+            lacking = (key for at, key in enumerate(keys) if at not in present)
+            self.missing += islice(lacking, self.worst - len(self.missing))
+            self.new += len(keys) - len(rows)
+        if not rows:
+            return
+        both = {column: _take(batch.values[column], rows) for column in found}
+        guarded = further(found, both, self.parts.window == self.account.window)
+        names = [keys[row] for row in rows]
+        changed = np.zeros(len(rows), bool)
+        for column, tally in self._tallies.items():
+            wanted = both[column].without_zeros() if self.account.zeros == "null" else both[column]
+            changed |= tally.add(names, found[column], wanted, guarded)
+        self.changed += int(changed.sum())
+        self.guarded += int(guarded.sum())
+
+    def _table(self, keys: Sequence[str]) -> tuple[dict[str, Values], list[int]]:
+        """The table's columns for those of ``keys`` that it has, and where these stand in ``keys``."""
+        columns = ", ".join(exact(column, sql) for column, sql in self._sql)
+        key = name(self.parts.survey.key.name)
+        marks = ", ".join(["%s"] * len(keys))
+        query = f"SELECT {columns} FROM {TABLE} WHERE {key} IN ({marks})"  # noqa: S608
+        rows = [row for some in self.node.texts(query, keys, len(keys)) for row in some]
+        texts: list[Any] = list(zip(*rows, strict=True)) or [()] * len(self._sql)
+        found = {column: parse(sql, some) for (column, sql), some in zip(self._sql, texts, strict=True)}
+        place = {key.lower(): at for at, key in enumerate(keys)}
+        return found, [place[key.lower()] for key in found[self.parts.survey.key.name].data.tolist()]
+
+    def _gone(self) -> tuple[int | None, tuple[str, ...]]:
+        """Rows of the table that a run of the whole ring lacks, and the first of them."""
+        if any(part.manifest.range is None for part in self.parts.parts):
+            return None, ()
+        if self._empty:
+            return 0, ()
+        unread = [key for part in self.parts.parts for key in part.manifest.unread]
+        known = np.sort(np.concatenate([*self.keys, _folded(unread)]))
+        number, first = 0, list[str]()
+        for keys in self._table_keys():
+            lacking = np.flatnonzero(~_within(_folded(keys), known))
+            number += len(lacking)
+            first += [keys[at] for at in lacking[: self.worst - len(first)].tolist()]
+        return number, tuple(first)
+
+    def _table_keys(self) -> Iterator[list[str]]:
+        key = name(self.parts.survey.key.name)
+        for rows in self.node.texts(f"SELECT {key} FROM {TABLE} ORDER BY {key}", size=_KEYS):  # noqa: S608
+            yield [bytes(field).decode() for (field,) in rows]
+
+
+def _alike(column: Feature, sql: str) -> bool:
+    """Whether a column of the table is text or a number as it is declared."""
+    return (parse(sql, []).data.dtype == object) == (column.width is not None)
+
+
+def _folded(keys: Sequence[str]) -> NDArray[np.bytes_]:
+    """Keys as the table's collation compares names of objects: without case."""
+    return np.array([key.lower().encode() for key in keys], dtype="S") if keys else np.empty(0, "S1")
+
+
+def _within(keys: NDArray[np.bytes_], known: NDArray[np.bytes_]) -> NDArray[np.bool_]:
+    """Which ``keys`` stand in ``known``, which is sorted."""
+    if not len(known):
+        return np.zeros(len(keys), bool)
+    place = np.searchsorted(known, keys).clip(max=len(known) - 1)
+    found: NDArray[np.bool_] = known[place] == keys
+    return found
+
+
+def _take(values: Values, rows: list[int]) -> Values:
+    return Values(values.data[rows], values.null[rows])
