@@ -16,6 +16,7 @@ from farm.preflight import Release
 
 TASKS_A_SLOT = 3
 """Enough to balance workers of unlike speed; each one more costs a start, some 0.5 s of computing on both sides."""
+_ARCS = TASKS_A_SLOT
 OBJECTS_A_TASK = (500, 4_000)
 """At least, so that its start is noise; at most, since a task's names stand in its command line."""
 _END = "END OF OBJECTS"
@@ -41,13 +42,21 @@ class Plan:
         return sum(worker.slots for worker in self.workers)
 
 
-def cut(pieces: int) -> list[tuple[int, int]]:
-    """The whole ring in even ranges, LO < token <= HI. Raises ValueError for less than one piece."""
+def cut(pieces: int, part: float = 1.0) -> list[tuple[int, int]]:
+    """The whole ring in even ranges, LO < token <= HI; with ``part`` below 1, that part of it, in arcs spread over it.
+
+    The arcs are the same for any number of pieces. Raises ValueError for less than one piece.
+    """
     if pieces < 1:
         raise ValueError(f"the ring cannot be cut into {pieces} ranges")
-    width = LAST_TOKEN - FIRST_TOKEN
-    edges = [FIRST_TOKEN + width * piece // pieces for piece in range(pieces + 1)]
-    return list(pairwise(edges))
+    if part >= 1:
+        return _evenly(FIRST_TOKEN, LAST_TOKEN, pieces)
+    arcs = [(low, low + max(pieces, int((high - low) * part))) for low, high in cut(_ARCS)]
+    return [piece for low, high in arcs for piece in _evenly(low, high, ceil(pieces / _ARCS))]
+
+
+def _evenly(low: int, high: int, pieces: int) -> list[tuple[int, int]]:
+    return list(pairwise(low + (high - low) * piece // pieces for piece in range(pieces + 1)))
 
 
 def share(ids: Sequence[str], slots: int) -> list[tuple[str, ...]]:
@@ -67,8 +76,9 @@ def rebuild(
     pieces: int | None = None,
     objects: Objects | None = None,
     rate: int | None = None,
+    part: float = 1.0,
 ) -> Plan:
-    """Plan the rebuild of every object, or of ``objects``.
+    """Plan the rebuild of every object, of ``objects``, or of a ``part`` of the ring, spread over it.
 
     ``pieces`` is the number of token ranges, None: some a slot; ``rate`` is how many rows a second Cassandra is asked
     for, by all slots together.
@@ -80,7 +90,7 @@ def rebuild(
     if objects is None:
         todo = [
             _range(f"{program} --range={low}:{high} {common}", low, high)
-            for low, high in cut(pieces or TASKS_A_SLOT * slots)
+            for low, high in cut(pieces or TASKS_A_SLOT * slots, part)
         ]
     else:
         todo = [_named(f"{program} --objects /dev/stdin {common}", ids) for ids in share(objects.ids, slots)]

@@ -29,6 +29,7 @@ def prepare(
     ranges: int | None = None,
     objects: Objects | None = None,
     rate: int | None = None,
+    part: float = 1.0,
     slots: int | None = None,
     limit: str | None = None,
 ) -> Plan:
@@ -47,7 +48,7 @@ def prepare(
         others = f" (and {', '.join(list(failed)[1:])} neither)" if len(failed) > 1 else ""
         raise CassandraError(f"{name} cannot read Cassandra{others}: {why or f'exit code {said.code}'}")
     days = inventory.window if window is None else window
-    return plan.rebuild(inventory.env, workers, release, days, pieces=ranges, objects=objects, rate=rate)
+    return plan.rebuild(inventory.env, workers, release, days, pieces=ranges, objects=objects, rate=rate, part=part)
 
 
 def rebuild(inventory: Inventory, transport: Transport, planned: Plan) -> Summary:

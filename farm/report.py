@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from farm.errors import HostKeyError, ReleaseError, SetupError, UnreachableError
+from farm.figures import SEED, SEED_OBJECTS, Bench, Figure
 from farm.plan import Plan
 from farm.preflight import Report
 from farm.show import clock, size, table
@@ -69,6 +70,30 @@ def plan(planned: Plan) -> None:
     window = "all of each light curve" if planned.window == "all" else f"the latest {planned.window} days"
     print(f"{len(planned.tasks)} token ranges, {window}, release {planned.release.digest[:12]}; the first one:")
     print(planned.tasks[0].command)
+
+
+def bench(measured: Bench) -> None:
+    """What was measured by workers and processes, beside the seed's figures where it has any."""
+    first = ("workers x processes", "seconds", "speed-up", "efficiency")
+    if measured.what == "waiting":
+        rows = [(*_figure(each), str(each.done), f"{each.ideal or 0:g}") for each in measured.figures]
+        table("Tasks that wait, by workers and slots a worker", (*first, "tasks", "ideal seconds"), rows)
+        return
+    columns = (*first, "objects", "objects/s", "3,700,000 in", "seed's objects/s", "seed's speed-up")
+    rows = [(*_figure(each), *_rebuilt(each)) for each in measured.figures]
+    table("Rebuild by workers and processes", columns, rows)
+
+
+def _figure(figure: Figure) -> tuple[str, ...]:
+    setting = figure.setting
+    told = (f"{figure.seconds:.1f}", f"{figure.speed_up:.2f}", f"{figure.efficiency:.0%}")
+    return (f"{setting.workers} x {setting.processes}", *told)
+
+
+def _rebuilt(figure: Figure) -> tuple[str, ...]:
+    seconds = SEED.get((figure.setting.workers, figure.setting.processes))
+    seed = (f"{SEED_OBJECTS / seconds:,.0f}", f"{SEED[1, 1] / seconds:.1f}") if seconds else ("", "")
+    return (f"{figure.done:,}", f"{figure.rate:,.0f}", clock(figure.every_object), *seed)
 
 
 def runs(found: Sequence[Overview]) -> None:

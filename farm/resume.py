@@ -58,9 +58,12 @@ def _known(run: Run, journal: Journal) -> _Known:
     meta = journal.meta()
     try:
         release = Release(PurePosixPath(meta["folder"]), meta["release"], meta["schema"])
-        return _Known(meta["verb"], release, meta["workers"])
+        known = _Known(meta["verb"], release, meta["workers"])
     except KeyError as error:
         raise RunError(f"the journal of run {run.id} lacks {error}: it cannot be resumed, begin a new run") from None
+    if known.verb == "bench":
+        raise RunError(f"run {run.id} was measured by farm bench, which measures whole runs only: farm bench again")
+    return known
 
 
 def _workers(inventory: Inventory, known: _Known, limit: str | None) -> list[Worker]:
