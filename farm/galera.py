@@ -120,7 +120,7 @@ class Node:
     """One connection to one node. Transactions are the caller's; isolation is READ COMMITTED, SQL mode strict."""
 
     def __init__(
-        self, account: Account, address: str, seconds: float = ANSWER_SECONDS, any_state: bool = False
+        self, account: Account, address: str, seconds: int = ANSWER_SECONDS, any_state: bool = False
     ) -> None:
         """Connect; a node that says nothing for ``seconds`` is lost, and so is one out of sync unless ``any_state``.
 
@@ -216,7 +216,7 @@ class Node:
 
     def abort(self) -> None:
         """End what another thread waits for on this connection: it raises NodeLostError there."""
-        with suppress(OSError):
+        with suppress(OSError, AttributeError):  # closed at the same moment
             self._connection._socket.sock.shutdown(socket.SHUT_RDWR)
 
     def _require_synced(self) -> None:

@@ -5,13 +5,13 @@ import time
 from dataclasses import dataclass, field
 
 from farm.errors import GaleraError, PartsError
-from farm.galera import Account, ConflictError, Node, NodeLostError, connect
+from farm.galera import Account, ConflictError, Node, NodeLostError
 from farm.load.check import Parts
+from farm.load.manners import Manners
 from farm.load.progress import Progress
 from farm.load.sql import Statements
 from farm.load.table import require_declared
 
-CHUNK = 5_000
 _CONFLICTS, _LOSSES = 12, 6
 """A chunk that met so many conflicts, or a load that lost so many nodes, is given up."""
 
@@ -42,23 +42,24 @@ def statements(parts: Parts, account: Account) -> Statements:
     return Statements(parts.survey, account.zeros, same_window=parts.window == account.window)
 
 
-def merge(parts: Parts, account: Account) -> Merged:
-    """Load the parts; goes on at another node where one is lost.
+def merge(parts: Parts, account: Account, max_rate: float | None = None) -> Merged:
+    """Load the parts, ``max_rate`` rows a second at most; goes on at another node where one is lost.
 
     Raises GaleraError where no node is left, or where the table is not as declared.
     """
-    merged = Merged()
-    for _ in range(_LOSSES):
-        with connect(account) as node:
-            merged.node = node.address
-            try:
-                require_declared(node, account, parts.survey)
-                _stage(node, parts, statements(parts, account))
-                _merge(node, parts.rows, account, statements(parts, account), merged)
-            except NodeLostError as error:
-                Progress("merge", parts.rows).note(f"{error}: going on at another node")
-            else:
-                return merged
+    merged, say = Merged(), Progress("merge", parts.rows).note
+    with Manners(account, max_rate, say) as manners:
+        for _ in range(_LOSSES):
+            with manners.connect() as node:
+                merged.node = node.address
+                try:
+                    require_declared(node, account, parts.survey)
+                    _stage(node, parts, statements(parts, account))
+                    _merge(node, parts.rows, account, statements(parts, account), merged, manners)
+                except NodeLostError as error:
+                    say(f"{error}: going on at another node")
+                else:
+                    return merged
     raise GaleraError(f"the load lost its node {_LOSSES} times: see to the cluster, then run this again")
 
 
@@ -79,12 +80,16 @@ def _stage(node: Node, parts: Parts, sql: Statements) -> None:
     progress.done()
 
 
-def _merge(node: Node, rows: int, account: Account, sql: Statements, merged: Merged) -> None:
+def _merge(node: Node, rows: int, account: Account, sql: Statements, merged: Merged, manners: Manners) -> None:
     progress = Progress("merge", rows)
     progress.rows = merged.rows
-    while (last := node.rows(sql.next_key, (merged.place, CHUNK))[0][0]) is not None:
+    begun = time.monotonic()
+    while (last := node.rows(sql.next_key, (merged.place, manners.rows))[0][0]) is not None:
         _patiently(node, sql, account.mode == "upsert", last, merged)
-        progress.add(merged.rows - progress.rows)
+        chunk = merged.rows - progress.rows
+        progress.add(chunk)
+        manners.pace(chunk, time.monotonic() - begun)
+        begun = time.monotonic()
     progress.done()
 
 

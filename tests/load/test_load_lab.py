@@ -15,6 +15,7 @@ from simulated_parts import plain, simulate, with_field, write_part
 from farm.errors import GaleraError, InputError, PartsError
 from farm.galera import Account, Node
 from farm.load import merge as merging
+from farm.load import pacing
 from farm.load.main import load
 from farm.load.summary import lines
 
@@ -242,7 +243,7 @@ def test_a_load_that_loses_its_connection_goes_on_and_counts_each_row_once(
         done.append(1)
         chunk(*arguments)
 
-    monkeypatch.setattr(merging, "CHUNK", 100)
+    monkeypatch.setattr(pacing, "MOST", 100)
     monkeypatch.setattr(merging, "_chunk", cut_at_the_fourth)
     said = load(tmp_path / "parts", option_file())
     assert (counts(said), said["verify"]["equal"]) == ({"inserted": 1000}, 1000)
