@@ -4,8 +4,10 @@ Writers commit whole batches; a commit is durable when it returns (WAL, synchron
 """
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -153,21 +155,38 @@ class Journal:
             raise RunError(f"there is no journal {path}: this run never began")
         try:
             self._db = _connect(path)
-            (format_,) = self._db.execute("PRAGMA user_version").fetchone()
-        except sqlite3.Error as error:
-            raise RunError(f"the journal {path} cannot be read: {error}") from None
+        except (sqlite3.Error, OSError) as error:
+            raise self._unreadable(error) from None
+        ((format_,),) = self._rows("PRAGMA user_version")
         if format_ != FORMAT:
             self.close()
-            raise RunError(f"the journal {path} has format {format_}, this farm reads format {FORMAT}")
+            raise RunError(
+                f"the journal {path} has format {format_}, this farm reads format {FORMAT}:"
+                " take the farm that made it, or begin a new run"
+            )
 
     @classmethod
     def create(cls, path: Path, meta: Mapping[str, Any], tasks: Iterable[Task]) -> "Journal":
-        """Make the journal of a new run with all of its tasks; it is there when it is whole."""
+        """Make the journal of a new run with all of its tasks; it is there when it is whole.
+
+        Raises RunError where the disk refuses it.
+        """
         fresh = path.with_suffix(".new")
-        db = _connect(fresh)
-        db.executescript(_SCHEMA)
-        with db:
+        try:
+            cls._make(fresh, meta, tasks)
+            fresh.rename(path)
+            _sync(path.parent)
+        except (sqlite3.Error, OSError) as error:
+            raise _unwritable(path, error) from None
+        return cls(path)
+
+    @staticmethod
+    def _make(fresh: Path, meta: Mapping[str, Any], tasks: Iterable[Task]) -> None:
+        # Not in WAL mode yet: the file alone must hold everything when it gets its name.
+        with closing(_open(fresh)) as db, db:
+            db.executescript(_SCHEMA)
             db.execute("BEGIN")
+            db.execute(f"PRAGMA user_version = {FORMAT}")
             db.executemany("INSERT INTO meta VALUES (?, ?)", [(key, json.dumps(value)) for key, value in meta.items()])
             db.executemany(
                 "INSERT INTO tasks (id, command, timeout, ok, detail, state, reason)"
@@ -177,10 +196,6 @@ class Journal:
                     for task in tasks
                 ),
             )
-        db.execute(f"PRAGMA user_version = {FORMAT}")
-        db.close()
-        fresh.rename(path)
-        return cls(path)
 
     def commit(self, records: Sequence[Record]) -> None:
         """All of them, or none; on disk when this returns. Raises RunError where the disk refuses them."""
@@ -190,21 +205,47 @@ class Journal:
                 for statement, values in records:
                     self._db.execute(statement, values)
         except sqlite3.Error as error:
-            raise RunError(f"the journal {self.path} cannot be written ({error}): is the head's disk full?") from None
+            raise _unwritable(self.path, error) from None
+
+    def verify(self) -> None:
+        """Look through the whole file. Raises RunError where it is torn, or where its books disagree."""
+        ((said,),) = self._rows("PRAGMA integrity_check(1)")
+        if said != "ok":
+            raise self._unreadable(" ".join(said.replace("*** in database main ***", "").split()))
+        ((wrong,),) = self._rows(
+            "SELECT count(*) FROM tasks LEFT JOIN attempts ON task = id AND attempt = accepted"
+            " WHERE (tasks.state = 'done') != (task IS NOT NULL)"
+        )
+        if wrong:
+            raise self._unreadable(f"{wrong} tasks are done without an accepted attempt, or the other way round")
+
+    def _rows(self, query: str) -> list[Any]:
+        return list(self._each(query))
+
+    def _each(self, query: str) -> Iterator[Any]:
+        try:
+            yield from self._db.execute(query)
+        except sqlite3.Error as error:
+            raise self._unreadable(error) from None
+
+    def _unreadable(self, why: object) -> RunError:
+        return RunError(
+            f"the journal {self.path} cannot be read ({why}): put back a whole copy of it, or begin a new run"
+        )
 
     def close(self) -> None:
         self._db.close()
 
     def meta(self) -> dict[str, Any]:
-        return {key: json.loads(value) for key, value in self._db.execute("SELECT key, value FROM meta")}
+        return {key: json.loads(value) for key, value in self._rows("SELECT key, value FROM meta")}
 
     def counts(self) -> dict[str, int]:
         """Tasks by state, as last written."""
-        return dict(self._db.execute("SELECT state, count(*) FROM tasks GROUP BY state"))
+        return dict(self._rows("SELECT state, count(*) FROM tasks GROUP BY state"))
 
     def standings(self) -> Iterator[Standing]:
         """Every task, in order."""
-        for row in self._db.execute(
+        for row in self._each(
             "SELECT id, command, timeout, ok, detail, tasks.state, coalesce(max(attempt), 0),"
             " coalesce(sum(attempts.state IN ('failed', 'refused') AND attempt > forgiven), 0),"
             " max(CASE WHEN attempts.state = 'sent' THEN worker END)"
@@ -215,7 +256,7 @@ class Journal:
 
     def accepted(self) -> list[Accepted]:
         """The tasks that are done, in order."""
-        rows = self._db.execute(
+        rows = self._rows(
             "SELECT id, accepted, worker, detail, coalesce(result, '{}'), wall FROM tasks"
             " JOIN attempts ON attempts.task = id AND attempt = accepted ORDER BY position"
         )
@@ -223,21 +264,37 @@ class Journal:
 
     def troubles(self) -> list[tuple[str, str, str]]:
         """The tasks that ended without being done: (id, state, reason)."""
-        return list(
-            self._db.execute("SELECT id, state, reason FROM tasks WHERE state IN ('failed', 'held') ORDER BY position")
-        )
+        return self._rows("SELECT id, state, reason FROM tasks WHERE state IN ('failed', 'held') ORDER BY position")
 
     def attempts_by_worker(self) -> dict[str, dict[str, int]]:
         """Attempts by worker and state."""
         found: dict[str, dict[str, int]] = {}
-        for worker, state, number in self._db.execute("SELECT worker, state, count(*) FROM attempts GROUP BY 1, 2"):
+        for worker, state, number in self._rows("SELECT worker, state, count(*) FROM attempts GROUP BY 1, 2"):
             found.setdefault(worker, {})[state] = number
         return found
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _unwritable(path: Path, error: Exception) -> RunError:
+    return RunError(f"the journal {path} cannot be written ({error}): is the head's disk full?")
+
+
+def _sync(folder: Path) -> None:
+    """Have a rename in the folder outlive a power failure."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _open(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
     path.chmod(0o600)
-    db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = FULL")
+    return db
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    db = _open(path)
+    db.execute("PRAGMA journal_mode = WAL")
     return db

@@ -38,6 +38,7 @@ def resume(
     run = runs.find(inventory.env, text)
     journal = Journal(run.journal)
     try:
+        journal.verify()
         known = _known(run, journal)
         workers = _workers(inventory, known, limit)
         _require_release(workers, known.release, transport)

@@ -1,5 +1,7 @@
 """The journal: what is committed is there for the next head, and what is no journal is refused."""
 
+import random
+import shutil
 import sqlite3
 import stat
 from pathlib import Path
@@ -60,6 +62,64 @@ def test_a_lost_worker_loses_what_was_sent_there_and_nothing_else(path: Path) ->
     journal.commit([record.lost("w1", 2.0)])
     assert journal.attempts_by_worker() == {"w1": {"lost": 1}, "w2": {"sent": 1}}
     journal.close()
+
+
+def interrupted(path: Path) -> Path:
+    """What a head that was killed leaves: a database, and beside it the log of its last ten commits."""
+    journal = Journal.create(path.with_name("living.sqlite"), {"environment": "lab"}, [
+        Task(f"t{number:04d}", f"sleep {number}") for number in range(2000)
+    ])  # fmt: skip
+    for number in range(10):
+        journal.commit([record.started(f"t{number:04d}", 1, "w1", f"mark {number}", float(number))])
+    for suffix in ("", "-wal"):
+        shutil.copyfile(f"{journal.path}{suffix}", f"{path}{suffix}")
+    journal.close()
+    return path
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.2, 0.5, 0.77, 0.999])
+@pytest.mark.parametrize("damage", ["cut", "garbled"])
+def test_of_a_log_with_a_torn_end_all_commits_before_the_tear_are_kept(path: Path, kept: float, damage: str) -> None:
+    log = interrupted(path).with_name(f"{path.name}-wal")
+    whole = log.read_bytes()
+    keep = int(len(whole) * kept)
+    rest = b"" if damage == "cut" else random.Random(1).randbytes(len(whole) - keep)
+    log.write_bytes(whole[:keep] + rest)
+    journal = Journal(path)
+    journal.verify()
+    standings = list(journal.standings())
+    begun = [standing.task.id for standing in standings if standing.attempt]
+    assert len(standings) == 2000
+    assert begun == [f"t{number:04d}" for number in range(len(begun))]
+    assert 10 * kept - 2 < len(begun) <= 10 * kept
+    journal.commit([record.started("t1999", 1, "w1", "m", 1.0)])
+    journal.close()
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.3, 0.6, 0.95])
+@pytest.mark.parametrize("damage", ["cut", "garbled"])
+def test_a_torn_journal_is_refused_with_its_name_and_what_to_do(path: Path, kept: float, damage: str) -> None:
+    whole = interrupted(path).read_bytes()
+    path.with_name(f"{path.name}-wal").unlink()
+    keep = int(len(whole) * kept)
+    rest = b"" if damage == "cut" else random.Random(1).randbytes(len(whole) - keep)
+    path.write_bytes(whole[:keep] + rest)
+    with pytest.raises(RunError, match=rf"{path}.*begin a new run"):
+        Journal(path).verify()
+
+
+def test_books_that_disagree_are_refused(path: Path) -> None:
+    journal = Journal.create(path, {}, TASKS)
+    journal.verify()
+    journal.commit([record.settled("t1", State.DONE, "", 1)])
+    with pytest.raises(RunError, match="without an accepted attempt"):
+        journal.verify()
+    journal.close()
+
+
+def test_a_journal_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"nowhere.*cannot be written"):
+        Journal.create(tmp_path / "nowhere" / "journal.sqlite", {}, TASKS)
 
 
 def test_nobody_else_can_read_it(path: Path) -> None:
