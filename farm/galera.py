@@ -24,6 +24,7 @@ _LOST = frozenset({1047, 1053, 1152, 1158, 1159, 1160, 1161, 1184, 1927, 2002, 2
 _CONFLICTS = frozenset({1062, 1205, 1213, 1020})
 _REFUSED = frozenset({1044, 1045, 1142, 1143, 1227, 1698})
 _NO_TABLE = frozenset({1049, 1146})
+_UNSUPPORTED = frozenset({1845, 1846})
 
 
 class NodeLostError(GaleraError):
@@ -36,6 +37,10 @@ class NoNodeError(GaleraError):
 
 class ConflictError(GaleraError):
     """The transaction lost against another one (deadlock, certification, a row that somebody else inserted): again."""
+
+
+class UnsupportedError(GaleraError):
+    """The server does not do an ALTER TABLE by the algorithm that was asked for; nothing was changed."""
 
 
 def require_client() -> None:
@@ -307,6 +312,8 @@ def _meaning(error: Any, address: str, user: str) -> GaleraError:
             f"{address} refuses the account{who} ({said}): ansible-playbook provision.yml makes the accounts, and the"
             " option file must hold the password of the same environment"
         )
+    if number in _UNSUPPORTED:
+        return UnsupportedError(f"{address} refuses the algorithm ({said})")
     if number in _NO_TABLE:
         return GaleraError(f"{address} lacks the table ({said}): ansible-playbook provision.yml makes it")
     return GaleraError(f"{address} answered with error {number}: {said}")

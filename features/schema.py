@@ -22,8 +22,8 @@ def schema_hash(survey: Survey) -> str:
 
 def ddl(survey: Survey, table: str = "objects") -> str:
     """MariaDB's CREATE TABLE of the survey's objects, ended by a semicolon."""
-    lines = [f"  {_column(column, survey)}" for column in survey.columns]
-    lines += [f"  PRIMARY KEY (`{survey.key.name}`)", *(f"  {_key(index)}" for index in survey.indexes)]
+    lines = [f"  {column_sql(column, survey)}" for column in survey.columns]
+    lines += [f"  PRIMARY KEY (`{survey.key.name}`)", *(f"  {key_sql(index)}" for index in survey.indexes)]
     body = ",\n".join(lines)
     return f"CREATE TABLE IF NOT EXISTS `{table}` (\n{body}\n) ENGINE=InnoDB DEFAULT {CHARSET};\n"
 
@@ -38,10 +38,10 @@ def alters(survey: Survey, columns: Mapping[str, str], indexes: Collection[str],
     for before, column in zip((None, *survey.columns), survey.columns, strict=False):
         place = f"AFTER `{before.name}`" if before else "FIRST"
         if column.name not in columns:
-            changes.append(f"ADD COLUMN {_column(column, survey)} {place}")
-        elif _plain(columns[column.name]) != _plain(column.sql):
-            changes.append(f"MODIFY COLUMN {_column(column, survey)}")
-    changes += [f"ADD {_key(index)}" for index in survey.indexes if index.name not in indexes]
+            changes.append(f"ADD COLUMN {column_sql(column, survey)} {place}")
+        elif plain_type(columns[column.name]) != plain_type(column.sql):
+            changes.append(f"MODIFY COLUMN {column_sql(column, survey)}")
+    changes += [f"ADD {key_sql(index)}" for index in survey.indexes if index.name not in indexes]
     return [f"ALTER TABLE `{table}` {change};" for change in changes]
 
 
@@ -57,18 +57,20 @@ def cql_ddl(table: Table, keyspace: str) -> str:
     )
 
 
-def _column(column: Feature, survey: Survey) -> str:
+def column_sql(column: Feature, survey: Survey) -> str:
+    """A column as CREATE TABLE and ALTER TABLE have it."""
     if column is survey.key:
         return f"`{column.name}` {column.sql} {CHARSET} NOT NULL"
     return f"`{column.name}` {column.sql} DEFAULT NULL"
 
 
-def _key(index: Index) -> str:
+def key_sql(index: Index) -> str:
+    """A secondary index as CREATE TABLE and ALTER TABLE have it."""
     names = ", ".join(f"`{name}`" for name in index.columns)
     return f"KEY `{index.name}` ({names})"
 
 
-def _plain(sql: str) -> str:
+def plain_type(sql: str) -> str:
     """The SQL type without the display width of an integer."""
     kind = sql.lower().split("(")[0]
     return kind if kind.endswith("int") else sql.lower()

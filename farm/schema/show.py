@@ -1,0 +1,63 @@
+"""What the table needs, as JSON and as lines for a person. Pure."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from farm.load.sql import TABLE
+from farm.schema.found import Cluster
+from farm.schema.plan import Change, Plan
+
+SCHEMA = 1
+
+
+def as_json(environment: str, there: Cluster, plans: dict[str, Plan]) -> dict[str, Any]:
+    """``plans``: by the node's address."""
+    return {
+        "schema": SCHEMA,
+        "environment": environment,
+        "table": TABLE,
+        "same": same(there, plans),
+        "farm_load": there.load_table,
+        "nodes": {
+            address: {
+                "changes": [change.as_json(TABLE) for change in each.changes],
+                "undeclared": list(each.undeclared),
+            }
+            for address, each in plans.items()
+        },
+        "down": there.down,
+    }
+
+
+def same(there: Cluster, plans: dict[str, Plan]) -> bool:
+    """Whether every node that answers has the table as declared, and table farm_load."""
+    return there.load_table and all(each.same for each in plans.values())
+
+
+def lines(there: Cluster, plans: dict[str, Plan]) -> Iterator[str]:
+    alike: dict[Plan, list[str]] = {}
+    for address, each in plans.items():
+        alike.setdefault(each, []).append(address)
+    for each, addresses in alike.items():
+        where = f"table {TABLE} at {', '.join(addresses)}"
+        if each.same:
+            yield f"{where} is as declared"
+            continue
+        yield f"{where} differs from the declarations:"
+        yield from (f"  {change_line(change)}" for change in each.changes)
+        yield from (f"  column {name} is not declared; --drop-column {name} drops it" for name in each.undeclared)
+    if not there.load_table:
+        yield "table farm_load is missing, which loads lock each other out by"
+    yield from (f"not asked: {why}" for why in there.down.values())
+    if not same(there, plans):
+        yield "farm schema migrate --option-file FILE brings the table there; --dry-run prints the SQL"
+
+
+def change_line(change: Change) -> str:
+    cost = f"{change.cost}, stops every node for {say(change.seconds)}" if change.stalls else change.cost.value
+    return f"{change.what} {change.name} {change.detail}: {cost}"
+
+
+def say(seconds: float) -> str:
+    """An estimate in words."""
+    return f"about {seconds:,.0f} s" if seconds >= 1 else "less than a second"
