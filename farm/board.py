@@ -33,8 +33,11 @@ class Board:
     """Tasks by state."""
     workers: dict[str, Line]
     before: int = 0
-    """Tasks that had ended when this head took up the run."""
+    """Tasks that had ended at ``started``."""
     started: float = field(default_factory=time.monotonic)
+    """When this head took up the run; its rate is reckoned from there."""
+    earlier: float = 0.0
+    """Seconds that the run had gone on before."""
     collected: dict[str, int] = field(default_factory=dict)
     """Sums over the accepted outputs: objects, rows, bytes."""
     notes: list[str] = field(default_factory=list)
@@ -45,6 +48,7 @@ class Board:
 
     @property
     def seconds(self) -> float:
+        """Since ``started``."""
         return time.monotonic() - self.started
 
     @property

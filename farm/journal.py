@@ -219,12 +219,12 @@ class Journal:
         if wrong:
             raise self._unreadable(f"{wrong} tasks are done without an accepted attempt, or the other way round")
 
-    def _rows(self, query: str) -> list[Any]:
-        return list(self._each(query))
+    def _rows(self, query: str, *values: Any) -> list[Any]:
+        return list(self._each(query, *values))
 
-    def _each(self, query: str) -> Iterator[Any]:
+    def _each(self, query: str, *values: Any) -> Iterator[Any]:
         try:
-            yield from self._db.execute(query)
+            yield from self._db.execute(query, values)
         except sqlite3.Error as error:
             raise self._unreadable(error) from None
 

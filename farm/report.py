@@ -7,6 +7,7 @@ from farm.errors import HostKeyError, ReleaseError, SetupError, UnreachableError
 from farm.figures import SEED, SEED_OBJECTS, Bench, Figure
 from farm.plan import Plan
 from farm.preflight import Report
+from farm.prune import Pruned
 from farm.show import clock, size, table
 from farm.summary import Overview, Summary, WorkerShare
 
@@ -100,6 +101,18 @@ def runs(found: Sequence[Overview]) -> None:
     """One line a run."""
     rows = [(each.run, each.state, f"{each.done} of {each.tasks}", "yes" if each.loaded else "") for each in found]
     table("Runs", ("run", "state", "tasks done", "loaded"), rows)
+
+
+def prune(pruned: Pruned) -> None:
+    """What went, by run and host, and what stays although it is old."""
+    rows = [
+        (each.run, each.host, each.path.rpartition("/")[2] if each.host == "head" else "", size(each.bytes))
+        for each in pruned.taken
+    ]
+    table(
+        "Would go" if pruned.dry else "Gone", ("run", "host", "what", "size"), rows, ("all", "", "", size(pruned.bytes))
+    )
+    _some([f"run {name} stays: {why}" for name, why in pruned.kept])
 
 
 def run(summary: Summary) -> None:

@@ -1,6 +1,7 @@
 """Runs on the head: their ids and their folders, ``~/.farm/<env>/runs/<run>/``."""
 
 import fcntl
+import json
 import re
 import secrets
 from collections.abc import Iterator
@@ -25,6 +26,16 @@ class Run:
         return Home(self.env).runs / self.id
 
     @property
+    def verb(self) -> str:
+        """Of which it is a run: rebuild, run, busy or bench."""
+        return self.id.split("-")[1]
+
+    @property
+    def made(self) -> float:
+        """When, in seconds since 1970."""
+        return datetime.strptime(self.id.split("-")[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
+
+    @property
     def journal(self) -> Path:
         return self.folder / "journal.sqlite"
 
@@ -47,6 +58,13 @@ class Run:
     def load(self) -> Path:
         """What the load of this run leaves."""
         return self.folder / "load"
+
+    def is_loaded(self) -> bool:
+        """Whether its load ended well."""
+        try:
+            return bool(json.loads((self.load / "summary.json").read_bytes())["ok"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
 
     @contextmanager
     def locked(self) -> Iterator[None]:

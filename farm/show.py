@@ -14,12 +14,14 @@ from farm.board import Board, Line
 from farm.events import State
 
 _REFRESH = 0.25
-_PLAIN = 5.0
-"""Seconds between lines where there is no terminal."""
+_PLAIN = (5.0, 60.0)
+"""Seconds between lines where there is no terminal: at first, and when the run has gone on for 20 minutes."""
 _WIDTH = 120
 """Columns where there is no terminal."""
 _TASKS = 6
 """Running tasks named in a worker's line."""
+_BLOCKS = 16
+"""Slots drawn one by one."""
 
 
 def watch(board: Board) -> None:
@@ -39,7 +41,7 @@ def _live(board: Board, console: Console) -> None:
             for note in board.notes[shown:]:
                 live.console.print(Text(note, style="red"))
             shown = len(board.notes)
-            live.update(_view(board), refresh=True)
+            live.update(_view(board, console.size.width, console.size.height), refresh=True)
             if over:
                 return
             _sleep(board, _REFRESH)
@@ -53,11 +55,11 @@ def _plain(board: Board, say: Callable[[str], None]) -> None:
             say(note)
         shown = len(board.notes)
         if over or board.seconds >= due:
-            say(_headline(board))
-            due = board.seconds + _PLAIN
+            say(f"{board.title}: {headline(board)}")
+            due = board.seconds + min(max(_PLAIN[0], board.seconds / 20), _PLAIN[1])
         if over:
             return
-        _sleep(board, _PLAIN)
+        _sleep(board, _PLAIN[0])
 
 
 def _sleep(board: Board, seconds: float) -> None:
@@ -67,32 +69,51 @@ def _sleep(board: Board, seconds: float) -> None:
         gevent.sleep(0.05)
 
 
-def _headline(board: Board) -> str:
+def headline(board: Board) -> str:
+    """The run in one line: what is done, the rate, and the time that has passed and that is left."""
     counts = board.counts
-    said = [f"{board.title}: {board.ended} of {board.total} tasks"]
+    said = [f"{board.ended:,} of {board.total:,} tasks"]
     said += [
-        f"{counts[state]} {state}"
+        f"{counts[state]:,} {state}"
         for state in (State.RUNNING, State.FAILED, State.HELD, State.CANCELLED)
         if counts[state]
     ]
     if "objects" in board.collected:
-        rate = board.collected["objects"] / max(board.seconds, 1e-9)
+        rate = board.collected["objects"] / max(board.seconds + board.earlier, 1e-9)
         said.append(f"{board.collected['objects']:,} objects, {rate:,.0f}/s")
-    said.append(clock(board.seconds))
+    elif board.ended > board.before and board.seconds > 0:
+        rate = (board.ended - board.before) / board.seconds
+        said.append(f"{rate:,.1f}/s" if rate >= 0.1 else f"{60 * rate:.1f}/min")
+    said.append(clock(board.seconds + board.earlier))
     if not board.over and (left := board.remaining()) is not None:
         said.append(f"{clock(left)} to go")
     return ", ".join(said)
 
 
-def _view(board: Board) -> RenderableType:
-    table = Table(box=None, padding=(0, 1), show_header=False)
-    for name, line in board.workers.items():
-        table.add_row(name, _state(line), _slots(line), f"{line.done} done", _tasks(board, line))
-    bar = ProgressBar(total=1.0, completed=board.fraction(), width=60)
-    parts: list[RenderableType] = [bar, Text(_headline(board))]
+def _view(board: Board, width: int, height: int) -> RenderableType:
+    """The title, a bar, the headline, and as many workers as there is room for, those in trouble first."""
+    done = board.fraction()
+    bar = Table.grid(padding=(0, 1))
+    bar.add_row(ProgressBar(total=1.0, completed=done, width=max(10, min(60, width - 8))), f"{done:.0%}")
+    parts: list[RenderableType] = [Text(board.title, style="bold"), bar, Text(headline(board))]
     if board.ending:
         parts.append(Text(board.ending, style="yellow"))
-    return Group(*parts, table)
+    workers = sorted(board.workers.items(), key=lambda item: item[1].state == "up")
+    room = max(1, height - len(parts) - 3)
+    cells = [_cells(name, line, width) for name, line in workers[:room]]
+    widths = [max(cell.cell_len for cell in column) for column in zip(*cells, strict=True)]
+    for row, (_, line) in zip(cells, workers, strict=False):
+        for cell, wide in zip(row, widths, strict=True):
+            cell.pad_right(wide + 2 - cell.cell_len)
+        parts.append(Text.assemble(*row, _tasks(board, line), no_wrap=True, overflow="ellipsis"))
+    if len(workers) > room:
+        parts.append(Text(f"and {len(workers) - room} more workers", style="dim"))
+    return Group(*parts)
+
+
+def _cells(name: str, line: Line, width: int) -> list[Text]:
+    failed = f", {line.failed} failed" if line.failed else ""
+    return [Text(name), _state(line), _slots(line, width), Text(f"{line.done} done{failed}")]
 
 
 def _state(line: Line) -> Text:
@@ -100,14 +121,17 @@ def _state(line: Line) -> Text:
     return Text(line.state, style=colour)
 
 
-def _slots(line: Line) -> Text:
+def _slots(line: Line, width: int) -> Text:
     busy = min(len(line.running), line.slots)
-    if line.slots > 32:
+    if line.slots > _BLOCKS or width < 60:
         return Text(f"{busy}/{line.slots}")
     return Text("■" * busy, style="green") + Text("·" * (line.slots - busy), style="dim")
 
 
 def _tasks(board: Board, line: Line) -> Text:
+    """What each slot does; why, for a worker that cannot be reached."""
+    if line.trouble and line.state != "up":
+        return Text(line.trouble, style="red")
     said = []
     for task, started in list(line.running.items())[:_TASKS]:
         told = line.progress.get(task)

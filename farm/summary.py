@@ -1,7 +1,7 @@
 """What a run came to, or has come to so far, by its journal."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -119,7 +119,7 @@ def overview(env: str) -> list[Overview]:
 
 
 def _overview(run: Run) -> Overview:
-    loaded = (run.load / "summary.json").exists()
+    loaded = run.is_loaded()
     try:
         journal = Journal(run.journal)
     except RunError:
@@ -135,12 +135,3 @@ def _overview(run: Run) -> Overview:
     else:
         state = "interrupted" if meta.get("interrupted") else "ended"
     return Overview(run.id, state, sum(counts.values()), counts.get(State.DONE, 0), loaded)
-
-
-def failed_logs(run: Run, task: str | None) -> Iterator[tuple[str, str]]:
-    """Logs of failed attempts, by task and attempt. Raises RunError where the run has none of that task."""
-    found = sorted(run.logs.glob(f"{task}.*.log" if task else "*.log"))
-    if task and not found:
-        raise RunError(f"run {run.id} keeps no log of a task {task}: no attempt of it failed")
-    for path in found:
-        yield path.stem, path.read_text(encoding="utf-8", errors="replace")

@@ -33,18 +33,54 @@ def test_the_time_to_go_is_reckoned_from_what_this_head_did(board: Board) -> Non
     assert board.remaining() == pytest.approx(10 * 0.45 / 0.05, rel=0.01)
 
 
-def test_the_view_has_a_line_a_worker_with_what_each_slot_does(board: Board) -> None:
-    console = Console(file=io.StringIO(), width=120, force_terminal=True, color_system=None)
-    console.print(show._view(board))
+def drawn(board: Board, width: int = 120, height: int = 40) -> list[str]:
+    console = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None)
+    console.print(show._view(board, width, height))
     assert isinstance(console.file, io.StringIO)
-    text = console.file.getvalue()
-    (first,) = [line for line in text.splitlines() if "w1" in line]
-    (second,) = [line for line in text.splitlines() if "w2" in line]
+    return console.file.getvalue().splitlines()
+
+
+def test_the_view_has_a_line_a_worker_with_what_each_slot_does(board: Board) -> None:
+    lines = drawn(board)
+    (first,) = [line for line in lines if line.startswith("w1")]
+    (second,) = [line for line in lines if line.startswith("w2")]
     assert "■■" in first
     assert "r5 50%" in first
     assert "r6" in first
     assert "lost" in second
-    assert "5 of 10 tasks, 2 running, 1 held" in text
+    assert "rebuild on 2 workers" in lines[0]
+    assert "55%" in lines[1]
+    assert "5 of 10 tasks, 2 running, 1 held" in lines[2]
+
+
+@pytest.mark.parametrize("width", [20, 40, 59, 80])
+def test_a_narrow_terminal_has_still_one_line_a_worker(board: Board, width: int) -> None:
+    board.workers["w1"].running = {f"a-task-with-a-long-name-{number}": board.started for number in range(5)}
+    lines = drawn(board, width)
+    assert all(len(line) <= width for line in lines)
+    assert sum(line.startswith(("w1", "w2")) for line in lines) == 2
+    assert lines[-1].startswith("w1")
+
+
+def test_a_low_terminal_shows_workers_in_trouble_and_counts_the_others(board: Board) -> None:
+    board.workers |= {f"v{number}": Line(2, "up") for number in range(20)}
+    lines = drawn(board, height=10)
+    assert len(lines) <= 9
+    assert any(line.startswith("w2") and "lost" in line for line in lines)
+    assert lines[-1].strip() == "and 18 more workers"
+
+
+def test_a_worker_that_cannot_be_reached_says_why(board: Board) -> None:
+    board.workers["w2"].trouble = "w2 (10.0.0.2:22) does not answer"
+    assert any("w2 (10.0.0.2:22) does not answer" in line for line in drawn(board))
+
+
+def test_the_headline_has_the_rate_of_this_head_and_the_time_of_all(board: Board) -> None:
+    board.started -= 10
+    board.before, board.earlier = 1, 3600
+    assert "0.4/s, 1:00:10" in show.headline(board)
+    board.collected["objects"] = 36100
+    assert "36,100 objects, 10/s" in show.headline(board)
 
 
 def test_without_a_terminal_there_are_plain_lines_with_every_note(
