@@ -5,8 +5,8 @@ States
     running    an attempt runs, or its output is being collected, or its worker was lost and it may still run there
     done       one attempt is accepted
     failed     its last attempt failed, and the run ended before the next one
-    held       out of tries, or it lost several workers; its reason says which
-    cancelled  the run ended before an attempt of it ended
+    held       out of tries, or it lost several workers, or by order; its reason says which
+    cancelled  by order, or the run ended before an attempt of it ended; its reason says why
 """
 
 from dataclasses import dataclass
@@ -20,6 +20,9 @@ class State(StrEnum):
     FAILED = "failed"
     HELD = "held"
     CANCELLED = "cancelled"
+
+
+# What workers do
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +42,27 @@ class Lost:
 
 
 @dataclass(frozen=True, slots=True)
-class Readmit:
-    """A worker that was taken out may work again."""
+class Probed:
+    """A worker that was taken out was probed."""
 
     worker: str
+    ok: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """The attempt waits on its worker, where other runs have the slots."""
+
+    task: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """The attempt waits no longer."""
+
+    task: str
+    attempt: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +79,8 @@ class Done:
 
     task: str
     attempt: int
+    wall: float = 0.0
+    """Seconds that its command took."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,17 +105,62 @@ class Tick:
     """Time has passed."""
 
 
+# What people want
+
+
 @dataclass(frozen=True, slots=True)
 class Drain:
     """Start nothing more; the run ends with what is running."""
+
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
     """Start nothing more and kill what is running."""
 
+    reason: str
 
-Event = Up | Lost | Readmit | Exited | Done | Failed | Missed | Tick | Drain | Cancel
+
+@dataclass(frozen=True, slots=True)
+class CancelTasks:
+    """Kill these, or do not start them."""
+
+    tasks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Do not start these. One that runs goes on: it is done if that attempt ends well, else held."""
+
+    tasks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unhold:
+    """These held ones wait again, with all their tries."""
+
+    tasks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DrainWorker:
+    """Start nothing more there; what runs there ends."""
+
+    worker: str
+
+
+@dataclass(frozen=True, slots=True)
+class UndrainWorker:
+    worker: str
+
+
+News = Up | Lost | Probed | Waits | Began | Exited | Done | Failed | Missed | Tick
+Order = Drain | Cancel | CancelTasks | Hold | Unhold | DrainWorker | UndrainWorker
+Event = News | Order
+
+
+# What is to be done
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +175,7 @@ class Kill:
     task: str
     attempt: int
     worker: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +188,42 @@ class Settled:
 
 
 @dataclass(frozen=True, slots=True)
+class Reopened:
+    """A held task waits again."""
+
+    task: str
+
+
+@dataclass(frozen=True, slots=True)
 class TakenOut:
     worker: str
     reason: str
 
 
-Action = Start | Kill | Settled | TakenOut
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Find out whether a worker that was taken out is well, and say so: Probed."""
+
+    worker: str
+
+
+@dataclass(frozen=True, slots=True)
+class Readmitted:
+    worker: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """From now on nothing starts."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The order cannot be carried out, and nothing of it was."""
+
+    reason: str
+
+
+Action = Start | Kill | Settled | Reopened | TakenOut | Probe | Readmitted | Ending | Refused

@@ -139,10 +139,10 @@ class Runner:
         self.interrupted += 1
         if self.interrupted == 1:
             self.board.ending = "draining: running tasks end, no others start; interrupt again to kill them"
-            self._news.put(_News(Drain()))
+            self._news.put(_News(Drain("interrupted")))
         else:
             self.board.ending = "killing what runs"
-            self._news.put(_News(Cancel()))
+            self._news.put(_News(Cancel("interrupted")))
 
     # The turn: news in, one commit, commands out
 
@@ -170,7 +170,7 @@ class Runner:
         """All news that have come; a tick where a fence is due, or a second has passed."""
         if self._fatal:
             raise self._fatal
-        fence = self.scheduler.next_fence()
+        fence = self.scheduler.next_due()
         wait = 1.0 if fence is None else min(1.0, max(0.0, fence - time.monotonic()))
         try:
             batch = [self._news.get(timeout=wait)]
@@ -222,8 +222,8 @@ class Runner:
                     sent.epoch,
                 )
                 self.board.workers[worker].running[name] = time.monotonic()
-            case Kill(name, attempt, worker):
-                kill = {"t": "kill", "task": name, "attempt": attempt, "reason": "cancelled"}
+            case Kill(name, attempt, worker, reason):
+                kill = {"t": "kill", "task": name, "attempt": attempt, "reason": reason}
                 self._links[worker].send(kill, self._epochs[worker])
             case Settled(task, State.HELD, reason):
                 self.board.notes.append(f"task {task} is held: {reason}")
