@@ -5,17 +5,18 @@ table; it never waits for them. Node by node (rolling schema upgrade), the node 
 change alone, and catches up; there it waits for readers, but no longer than ``_WAIT_SECONDS`` at a time.
 """
 
+import sys
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from farm.errors import GaleraError, SchemaError
-from farm.galera import Account, ConflictError, Node, NodeLostError, UnsupportedError, connect
+from farm.galera import Account, ConflictError, Node, UnsupportedError
 from farm.load import lock
 from farm.load.sql import TABLE
 from farm.schema import found
 from farm.schema.found import Cluster
-from farm.schema.plan import Change, Plan, plan
+from farm.schema.plan import Change, Plan, What, in_order, plan
 from farm.schema.show import change_line, say
 from features.declare import Survey
 
@@ -23,6 +24,7 @@ _WAIT_SECONDS, _TRIES, _PAUSE_SECONDS = 2, 10, 1.0
 _ANSWER_SECONDS = 86_400
 """How long an ALTER may take."""
 _SYNC_SECONDS = 3_600
+_STATE = "SHOW GLOBAL STATUS LIKE 'wsrep_local_state_comment'"
 _SESSION = (f"SET SESSION lock_wait_timeout = {_WAIT_SECONDS}", "SET SESSION sql_notes = 0")
 
 
@@ -40,92 +42,108 @@ class Migration:
     """What is to be done: ``changes`` of the cluster at once but for those in ``rolled``, which go node by node."""
 
     cluster: Cluster
-    plan: Plan
+    changes: tuple[Change, ...]
     rolled: tuple[Change, ...]
+    refused: str
+    """Why it may not be done; empty where it may."""
 
     @property
     def statements(self) -> tuple[str, ...]:
-        """The SQL, in the order in which it runs."""
+        """The SQL, in the order in which it runs; what follows RSU runs at each node that lacks it."""
         return tuple(self._statements())
 
     def _statements(self) -> Iterator[str]:
         if not self.cluster.load_table:
             yield lock.DDL
-        for change in self.plan.changes:
-            yield f"SET SESSION wsrep_OSU_method = '{'RSU' if change in self.rolled else 'TOI'}'"
-            yield change.sql(TABLE)
+        at = "TOI"
+        for change in self.changes:
+            if (method := "RSU" if change in self.rolled else "TOI") != at:
+                yield f"SET SESSION wsrep_OSU_method = '{method}'"
+                at = method
+            yield change.sql(TABLE, plain=method == "RSU")
 
 
 def prepare(survey: Survey, account: Account, how: How) -> Migration:
     """Ask every node and plan; nothing is changed.
 
-    Raises SchemaError where the nodes differ in what a rolling change may not meet, where something would stall the
-    cluster and is not allowed to, or where it cannot be done node by node; GaleraError where a node is missing.
+    Raises SchemaError as ``plan`` does, GaleraError where a node is missing.
     """
     there = found.cluster(account)
     if there.down:
         raise GaleraError(
             f"the table is changed only while every node is there: {'; '.join(there.down.values())}. Start it first"
         )
-    changes = _together(survey, there, how.drop)
-    stalling = [change for change in changes.changes if change.stalls]
-    if how.rolling and (never := [change for change in stalling if not change.additive]):
-        raise SchemaError(
+    changes, uneven = _together([plan(survey, each, how.drop) for each in there.tables.values()])
+    rolled = tuple(change for change in changes if how.rolling and (change in uneven or change.stalls))
+    return Migration(there, changes, rolled, _refusal(changes, uneven, rolled, how))
+
+
+def _refusal(changes: Sequence[Change], uneven: Sequence[Change], rolled: Sequence[Change], how: How) -> str:
+    """Why the changes may not be made like that; empty where they may."""
+    if uneven and not how.rolling:
+        return (
+            f"some nodes have these already, so the cluster cannot do them at once:\n{_listed(uneven)}\n--rolling does"
+            " them where they are missing"
+        )
+    if never := [change for change in rolled if not change.additive]:
+        return (
             "--rolling makes additive changes only, and these are none, since nodes with them and nodes without them"
             f" could not replicate to each other:\n{_listed(never)}\n--allow-stall makes them everywhere at once"
         )
+    stalling = [change for change in changes if change.stalls]
     if stalling and not (how.rolling or how.allow_stall):
         seconds = sum(change.seconds for change in stalling)
-        raise SchemaError(
+        return (
             f"these changes would stop every node of the cluster while they run, {say(seconds)} in all by the rows that"
-            f" the table has; nothing was changed:\n{_listed(stalling)}\n--allow-stall makes them all the same;"
-            " --rolling makes new indexes node by node"
+            f" the table has:\n{_listed(stalling)}\n--allow-stall makes them all the same; --rolling makes additions"
+            " node by node"
         )
-    return Migration(there, changes, tuple(stalling) if how.rolling else ())
+    return ""
 
 
 def migrate(survey: Survey, account: Account, how: How, todo: Migration) -> Cluster:
     """Make the changes, compare every node with the declarations, and return the table as it is then.
 
-    Raises SchemaError where a change cannot be made as asked, or where a node differs afterwards. What was changed
-    stays: run it again.
+    Raises SchemaError where they are refused, where one cannot be made as asked, or where a node differs afterwards;
+    what was changed by then stays, and running it again goes on.
     """
-    with connect(account, seconds=_ANSWER_SECONDS) as node:
+    if todo.refused:
+        raise SchemaError(f"nothing was changed: {todo.refused}")
+    with Node(account, account.hosts[0], seconds=_ANSWER_SECONDS) as node:
         _enter(node, "TOI")
         if not todo.cluster.load_table:
             _patiently(node, lock.DDL)
-        for change in todo.plan.changes:
+        for change in todo.changes:
+            sys.stderr.write(f"{change_line(change)}\n")
             if change in todo.rolled:
                 _roll(survey, account, change)
             else:
                 _everywhere(survey, account, node, change, how)
+    return _compared(survey, account)
+
+
+def _compared(survey: Survey, account: Account) -> Cluster:
     after = found.cluster(account)
-    differing = {address: left for address, each in after.tables.items() if (left := plan(survey, each).changes)}
-    if differing or after.down:
-        told = [f"{address}: {', '.join(each.name for each in left)}" for address, left in differing.items()]
+    wrong = [
+        f"{address} still lacks {', '.join(f'{change.what} {change.name}' for change in left)}"
+        for address, each in after.tables.items()
+        if (left := plan(survey, each).changes)
+    ]
+    if wrong or after.down:
         raise SchemaError(
-            f"after the changes not every node is as declared ({'; '.join([*told, *after.down.values()])}): farm schema"
-            " diff shows it; run this again"
+            f"after the changes not every node is as declared ({'; '.join([*wrong, *after.down.values()])}): run this"
+            " again"
         )
     return after
 
 
-def _together(survey: Survey, there: Cluster, drop: Collection[str]) -> Plan:
-    """One plan for all nodes: after a rolling change that was broken off, what some node still lacks."""
-    plans = [plan(survey, each, drop) for each in there.tables.values()]
-    changes: dict[tuple[str, str], Change] = {}
-    for each in plans:
-        changes |= {(change.what, change.name): change for change in each.changes}
-    if uneven := [change for key, change in changes.items() if any(key not in _keys(each) for each in plans)]:
-        if worse := [change for change in uneven if not change.additive]:
-            raise SchemaError(f"the nodes differ from each other by more than an addition:\n{_listed(worse)}")
-    order = max(plans, key=lambda each: len(each.changes)).changes
-    rest = [change for change in changes.values() if change not in order]
-    return Plan((*order, *rest), plans[0].undeclared)
-
-
-def _keys(one: Plan) -> set[tuple[str, str]]:
-    return {(change.what, change.name) for change in one.changes}
+def _together(plans: Sequence[Plan]) -> tuple[tuple[Change, ...], tuple[Change, ...]]:
+    """The changes that some node needs, in the order of making; and those of them that some node has already."""
+    every: dict[tuple[What, str], Change] = {}
+    for change in (change for each in sorted(plans, key=lambda each: -len(each.changes)) for change in each.changes):
+        every.setdefault(change.key, change)
+    changes = in_order(every.values())
+    return changes, tuple(change for change in changes if any(change.key not in each.keys for each in plans))
 
 
 def _everywhere(survey: Survey, account: Account, node: Node, change: Change, how: How) -> None:
@@ -149,8 +167,8 @@ def _roll(survey: Survey, account: Account, change: Change) -> None:
         with Node(account, address, seconds=_ANSWER_SECONDS) as node:
             _enter(node, "RSU")
             table, _ = found.at(node, account)
-            if any((each.what, each.name) == (change.what, change.name) for each in plan(survey, table).changes):
-                _patiently(node, change.sql(TABLE, plain=change.cost == "instant"))
+            if change.key in plan(survey, table).keys:
+                _patiently(node, change.sql(TABLE, plain=True))
                 _await_synced(node)
 
 
@@ -176,15 +194,12 @@ def _patiently(node: Node, statement: str) -> None:
 
 def _await_synced(node: Node) -> None:
     end = time.monotonic() + _SYNC_SECONDS
-    while True:
-        try:
-            node.require_synced()
-        except NodeLostError as error:
-            if time.monotonic() > end:
-                raise SchemaError(f"{error}, {_SYNC_SECONDS} s after its change: see to it, then run this again") from None
-            time.sleep(0.2)
-        else:
-            return
+    while (state := node.rows(_STATE)[0][1]) != "Synced":
+        if time.monotonic() > end:
+            raise SchemaError(
+                f"{node.address} is {state} {_SYNC_SECONDS} s after its change: see to it, then run this again"
+            )
+        time.sleep(0.1)
 
 
 def _listed(changes: Sequence[Change]) -> str:

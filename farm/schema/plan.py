@@ -1,6 +1,6 @@
 """What a table needs to be as the features are declared: a list of changes, each with what it costs. Pure."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
@@ -23,6 +23,16 @@ class Cost(StrEnum):
     """An index is built or let go; the rows stay where they are."""
     COPY = "copy"
     """Every row is written again, with all indexes."""
+
+
+class What(StrEnum):
+    """Kinds of changes, in the order in which they are made."""
+
+    DROP_INDEX = "drop index"
+    ADD_COLUMN = "add column"
+    CHANGE_COLUMN = "change column"
+    ADD_INDEX = "add index"
+    DROP_COLUMN = "drop column"
 
 
 _ALGORITHMS = {Cost.INSTANT: ", ALGORITHM=INSTANT", Cost.INPLACE: ", ALGORITHM=NOCOPY", Cost.COPY: ""}
@@ -51,8 +61,7 @@ class Found:
 class Change:
     """One difference, and the ALTER TABLE that ends it."""
 
-    what: str
-    """"add column", "change column", "drop column", "add index", "drop index"."""
+    what: What
     name: str
     detail: str
     """What a person reads: the type or the columns, and what they were."""
@@ -64,8 +73,13 @@ class Change:
     """Whether nodes with it and nodes without it can replicate to each other."""
 
     @property
+    def key(self) -> tuple[What, str]:
+        """What it is, whatever it costs."""
+        return self.what, self.name
+
+    @property
     def stalls(self) -> bool:
-        return self.cost is not Cost.INSTANT and self.what != "drop index"
+        return self.cost is not Cost.INSTANT and self.what is not What.DROP_INDEX
 
     def sql(self, table: str, plain: bool = False) -> str:
         """The statement; unless ``plain``, MariaDB refuses it where it would cost more than is said here."""
@@ -81,6 +95,10 @@ class Plan:
 
     changes: tuple[Change, ...]
     undeclared: tuple[str, ...]
+
+    @property
+    def keys(self) -> frozenset[tuple[What, str]]:
+        return frozenset(change.key for change in self.changes)
 
     @property
     def same(self) -> bool:
@@ -105,9 +123,14 @@ def plan(survey: Survey, found: Found, drop: Collection[str] = ()) -> Plan:
     if found.key != (survey.key.name,):
         key = ", ".join(found.key) or "nothing"
         raise SchemaError(f"the table's primary key is {key}, where {survey.key.name} is declared: make the table anew")
-    changes = (*_drop_indexes(survey, found), *_columns(survey, found), *_add_indexes(survey, found))
-    dropped = tuple(_drop_column(each, found) for each in undeclared if each in drop)
-    return Plan((*changes, *dropped), tuple(each for each in undeclared if each not in drop))
+    changes = [*_drop_indexes(survey, found), *_columns(survey, found), *_add_indexes(survey, found)]
+    changes += [_drop_column(each, found) for each in undeclared if each in drop]
+    return Plan(in_order(changes), tuple(each for each in undeclared if each not in drop))
+
+
+def in_order(changes: Iterable[Change]) -> tuple[Change, ...]:
+    """Changes in the order in which they can be made; those of a kind stay in theirs."""
+    return tuple(sorted(changes, key=lambda change: list(What).index(change.what)))
 
 
 def _columns(survey: Survey, found: Found) -> Iterator[Change]:
@@ -118,13 +141,13 @@ def _columns(survey: Survey, found: Found) -> Iterator[Change]:
             place = f"AFTER {name(before.name)}" if before else "FIRST"
             last = before is not None and list(found.columns)[-1:] == [before.name]
             yield Change(
-                "add column", column.name, column.sql, f"ADD COLUMN {wanted} {place}", Cost.INSTANT, 0, additive=last
+                What.ADD_COLUMN, column.name, column.sql, f"ADD COLUMN {wanted} {place}", Cost.INSTANT, 0, additive=last
             )
         elif plain_type(there.sql) != plain_type(column.sql) or there.nullable == (column is survey.key):
             cost = Cost.INSTANT if _grows(there, column.sql, column is not survey.key) else Cost.COPY
             was = there.sql if there.nullable else f"{there.sql} not null"
             yield Change(
-                "change column",
+                What.CHANGE_COLUMN,
                 column.name,
                 f"{column.sql} (was {was})",
                 f"MODIFY COLUMN {wanted}",
@@ -148,14 +171,14 @@ def _drop_indexes(survey: Survey, found: Found) -> Iterator[Change]:
     declared = {index.name: index.columns for index in survey.indexes}
     for each, columns in found.indexes.items():
         if declared.get(each) != columns:
-            yield Change("drop index", each, f"({', '.join(columns)})", f"DROP KEY {name(each)}", Cost.INPLACE, 0)
+            yield Change(What.DROP_INDEX, each, f"({', '.join(columns)})", f"DROP KEY {name(each)}", Cost.INPLACE, 0)
 
 
 def _add_indexes(survey: Survey, found: Found) -> Iterator[Change]:
     for index in survey.indexes:
         if found.indexes.get(index.name) != index.columns:
             yield Change(
-                "add index",
+                What.ADD_INDEX,
                 index.name,
                 f"({', '.join(index.columns)})",
                 f"ADD {key_sql(index)}",
@@ -166,4 +189,4 @@ def _add_indexes(survey: Survey, found: Found) -> Iterator[Change]:
 
 
 def _drop_column(column: str, found: Found) -> Change:
-    return Change("drop column", column, found.columns[column].sql, f"DROP COLUMN {name(column)}", Cost.INSTANT, 0)
+    return Change(What.DROP_COLUMN, column, found.columns[column].sql, f"DROP COLUMN {name(column)}", Cost.INSTANT, 0)

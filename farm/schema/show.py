@@ -1,6 +1,6 @@
 """What the table needs, as JSON and as lines for a person. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from farm.load.sql import TABLE
@@ -35,11 +35,11 @@ def same(there: Cluster, plans: dict[str, Plan]) -> bool:
 
 
 def lines(there: Cluster, plans: dict[str, Plan]) -> Iterator[str]:
-    alike: dict[Plan, list[str]] = {}
+    alike: dict[object, list[str]] = {}
     for address, each in plans.items():
-        alike.setdefault(each, []).append(address)
-    for each, addresses in alike.items():
-        where = f"table {TABLE} at {', '.join(addresses)}"
+        alike.setdefault((each.keys, each.undeclared), []).append(address)
+    for addresses in alike.values():
+        each, where = plans[addresses[0]], f"table {TABLE} at {', '.join(addresses)}"
         if each.same:
             yield f"{where} is as declared"
             continue
@@ -61,3 +61,23 @@ def change_line(change: Change) -> str:
 def say(seconds: float) -> str:
     """An estimate in words."""
     return f"about {seconds:,.0f} s" if seconds >= 1 else "less than a second"
+
+
+def migration(environment: str, statements: Sequence[str], refused: str, made: bool) -> dict[str, Any]:
+    """``refused``: why the statements may not be run; ``made``: whether they were."""
+    return {
+        "schema": SCHEMA,
+        "environment": environment,
+        "table": TABLE,
+        "statements": list(statements),
+        "refused": refused or None,
+        "made": made,
+    }
+
+
+def migration_lines(said: Mapping[str, Any]) -> Iterator[str]:
+    """The SQL; what is refused is a comment before it."""
+    yield from (f"-- {line}" for line in (said["refused"] or "").splitlines())
+    yield from (f"{statement};" for statement in said["statements"])
+    if not said["statements"]:
+        yield f"-- table {said['table']} is as declared"
