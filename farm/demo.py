@@ -101,7 +101,7 @@ def summary(made: Done, provisioned: Done, seeded: Done, rebuilt: Done, loaded: 
     table.add_row(
         "compared",
         "",
-        f"{verify['compared']:,} rows x {verify['columns']} columns on {verify['node']} with the parts:"
+        f"{verify['compared']:,} rows x {verify['columns']} columns on {' and '.join(verify['nodes'])} with the parts:"
         f" {verify['equal']:,} equal, {verify['guarded']:,} guarded, {verify['differing']:,} differing,"
         f" {verify['missing']:,} missing",
     )

@@ -24,11 +24,16 @@ _LOST = frozenset({1047, 1053, 1152, 1158, 1159, 1160, 1161, 1184, 1927, 2002, 2
 _CONFLICTS = frozenset({1062, 1205, 1213, 1020})
 _REFUSED = frozenset({1044, 1045, 1142, 1143, 1227, 1698})
 _NO_TABLE = frozenset({1049, 1146})
+_FULL = frozenset({3, 20, 1021, 1026, 1114})
 _UNSUPPORTED = frozenset({1845, 1846})
 
 
 class NodeLostError(GaleraError):
     """The node went away, or left its quorum; another one may be there."""
+
+
+class FullError(NodeLostError):
+    """The node has no room left, on its disk or for temporary tables; another one may have."""
 
 
 class NoNodeError(GaleraError):
@@ -58,6 +63,8 @@ class Account:
     password: str = field(repr=False)
     port: int
     database: str
+    environment: str
+    """The environment that the cluster is of."""
     hosts: tuple[str, ...]
     """Addresses of all nodes, in the order in which they are tried."""
     mode: Literal["upsert", "update"]
@@ -72,7 +79,7 @@ class Account:
 
 def read_account(path: Path) -> Account:
     """Read a MySQL option file: ``[client]`` user, password, port, database, and ssl-ca where TLS is wanted; ``[farm]``
-    hosts, mode, zeros, window.
+    environment, hosts, mode, zeros, window.
 
     Raises InputError where it cannot be read, lacks something, or can be read by others than its owner.
     """
@@ -95,6 +102,7 @@ def read_account(path: Path) -> Account:
         password=client.value("password"),
         port=int(client.value("port", str.isdigit, "a number")),
         database=client.value("database"),
+        environment=farm.value("environment", wanted="the name of the inventory's environment"),
         hosts=tuple(dict.fromkeys(each.strip() for each in farm.value("hosts").split(",") if each.strip())),
         mode=cast(Literal["upsert", "update"], farm.choice("mode", "upsert", "update")),
         zeros=cast(Literal["zero", "null"], farm.choice("zeros", "zero", "null")),
@@ -124,9 +132,7 @@ class _Section:
 class Node:
     """One connection to one node. Transactions are the caller's; isolation is READ COMMITTED, SQL mode strict."""
 
-    def __init__(
-        self, account: Account, address: str, seconds: int = ANSWER_SECONDS, any_state: bool = False
-    ) -> None:
+    def __init__(self, account: Account, address: str, seconds: int = ANSWER_SECONDS, any_state: bool = False) -> None:
         """Connect; a node that says nothing for ``seconds`` is lost, and so is one out of sync unless ``any_state``.
 
         Raises NodeLostError where the node is not there or has no quorum, GaleraError where it refuses the account.
@@ -264,24 +270,39 @@ def _tls(account: Account) -> dict[str, Any]:
     return {"ssl_ca": str(account.ca), "ssl_verify_cert": True, "ssl_verify_identity": True}
 
 
-def connect(account: Account, besides: str | None = None) -> Node:
-    """A connection to the first node that is there and synced; other than ``besides``, the search begins after it.
+def connect(account: Account) -> Node:
+    """A connection to the first node that is there and synced. Raises NoNodeError that says what is wrong with each."""
+    return _connect(account, account.hosts, 1, "")[0]
 
-    Raises NoNodeError that says of each node what is wrong with it.
+
+def connect_besides(account: Account, besides: str | None, most: int) -> list[Node]:
+    """Connections to up to ``most`` nodes other than ``besides``, beginning with the one after it.
+
+    Raises NoNodeError that says of each node what is wrong with it, where there is none.
     """
-    hosts = account.hosts
-    if besides is not None:
-        at = hosts.index(besides)
-        hosts = (*hosts[at + 1 :], *hosts[:at])
+    at = account.hosts.index(besides) if besides in account.hosts else -1
+    hosts = [each for each in (*account.hosts[at + 1 :], *account.hosts[: at + 1]) if each != besides]
+    return _connect(account, hosts, most, f" besides {besides}" if besides else "")
+
+
+def _connect(account: Account, hosts: Sequence[str], most: int, other: str) -> list[Node]:
+    found: list[Node] = []
     wrong = []
     for address in hosts:
         try:
-            return Node(account, address)
+            found.append(Node(account, address))
         except NodeLostError as error:
             wrong.append(str(error))
-    reasons = "; ".join(wrong) or f"{account.file} names no other one"
-    other = f" besides {besides}" if besides else ""
-    raise NoNodeError(f"no Galera node can be used{other}: {reasons}. Start the nodes, then run this again")
+        except GaleraError:
+            for node in found:
+                node.close()
+            raise
+        if len(found) == most:
+            break
+    if not found:
+        reasons = "; ".join(wrong) or f"{account.file} names no other one"
+        raise NoNodeError(f"no Galera node can be used{other}: {reasons}. Start the nodes, then run this again")
+    return found
 
 
 def _meaning(error: Any, address: str, user: str) -> GaleraError:
@@ -304,6 +325,8 @@ def _meaning(error: Any, address: str, user: str) -> GaleraError:
         return NodeLostError(f"{address} is in no cluster with quorum")
     if number in _LOST:
         return NodeLostError(f"{address} was lost ({said})")
+    if number in _FULL or "No space left on device" in said:
+        return FullError(f"{address} has no room left ({said})")
     if number in _CONFLICTS:
         return ConflictError(f"{address} gave up a transaction ({said})")
     if number in _REFUSED:

@@ -1,24 +1,41 @@
-"""Every row of the parts, read back from another node than the one that was written to, and compared."""
+"""Every row of the parts, read back from two nodes other than the one that was written to.
 
-from collections import Counter
-from collections.abc import Sequence
+Each node gives one digest of some hundred rows (``digest``); only where it differs are these rows read and compared.
+"""
+
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from farm.errors import GaleraError
-from farm.galera import Account, ConflictError, Node, NodeLostError, connect
-from farm.load.check import Batch, Parts, read
+from farm.galera import Account, ConflictError, Node, NodeLostError, connect_besides
+from farm.load.check import Parts, read
 from farm.load.columns import Bools, Values, differing, distance, parse
+from farm.load.digest import digests, expression
 from farm.load.guard import further
-from farm.load.merge import statements
+from farm.load.options import Options
 from farm.load.progress import Progress
-from farm.load.sql import Statements
+from farm.load.sql import TABLE, exact, name
+from features.declare import Feature, Survey
 
 BATCH = 900
 """From 1,000 names on, MariaDB may plan the query as a join."""
+NODES = 2
+SAMPLE = 20
+"""Of a sample, every so many-eth batch is read."""
+_AHEAD = 3
+"""Batches on their way to each node."""
 _LOSSES = 3
+_GUARD = ("jdmax", "ncand")
+_EVERYTHING = Options()
+
+Columns = dict[str, Values]
 
 
 @dataclass(frozen=True)
@@ -35,9 +52,13 @@ class Worst:
 
 @dataclass
 class Verified:
-    """Rows that were read and are ``equal``, ``guarded`` or ``differing``, and those that the table lacks."""
+    """Rows that were read and are ``equal``, ``guarded`` or ``differing``, and those that the table lacks.
 
-    node: str = ""
+    Of several nodes, the counts of the one that differs most.
+    """
+
+    nodes: tuple[str, ...] = ()
+    sample: bool = False
     equal: int = 0
     guarded: int = 0
     """Rows that differ because the table has them further than the parts."""
@@ -52,78 +73,151 @@ class Verified:
         return self.equal + self.guarded + self.differing
 
 
-def verify(parts: Parts, account: Account, writer: str | None) -> Verified:
-    """Read every row back from a node other than ``writer`` (None: any), having waited for what it still has to apply.
+@dataclass(frozen=True)
+class Wanted:
+    """What a table must hold after a load, and the SQL that asks for it."""
 
-    Raises GaleraError where no such node is left.
+    survey: Survey
+    options: Options
+    no_zeros: bool
+    same_window: bool
+
+    @property
+    def loaded(self) -> list[Feature]:
+        """Columns that the load wrote."""
+        return [each for each in self.survey.features if not self.options.columns or each.name in self.options.columns]
+
+    @property
+    def whole(self) -> list[Feature]:
+        """Columns whose every value is the part's: the key, and those loaded that do not keep old values."""
+        kept = self.options.keep_not_null
+        return [self.survey.key, *(each for each in self.loaded if each.name not in kept)]
+
+    @property
+    def read(self) -> list[Feature]:
+        """Columns that the guard and a comparison need."""
+        loaded = {each.name for each in self.loaded}.union(_GUARD)
+        return [self.survey.key, *(each for each in self.survey.features if each.name in loaded)]
+
+    def of(self, values: Columns) -> Columns:
+        return {column: each.without_zeros() for column, each in values.items()} if self.no_zeros else values
+
+    def differs(self, part: Columns, table: Columns) -> dict[str, Bools]:
+        """Column by column, where the table does not hold what it must."""
+        found = {}
+        for column in (self.survey.key, *self.loaded):
+            found[column.name] = differing(part[column.name], table[column.name])
+            if column.name in self.options.keep_not_null:
+                found[column.name] &= ~part[column.name].null
+        return found
+
+    def ask_digest(self, keys: int) -> str:
+        return f"SELECT COUNT(*), {expression(self.whole)} {self._where(keys)}"
+
+    def ask_rows(self, keys: int) -> str:
+        return f"SELECT {', '.join(exact(each.name, each.sql) for each in self.read)} {self._where(keys)}"
+
+    def _where(self, keys: int) -> str:
+        return f"FROM {TABLE} WHERE {name(self.survey.key.name)} IN ({', '.join(['%s'] * keys)})"
+
+
+def verify(
+    parts: Parts, account: Account, writer: str | None, options: Options = _EVERYTHING, sample: bool = False
+) -> Verified:
+    """Read every row back from two nodes other than ``writer`` (None: any), having waited for what they must apply.
+
+    From one, where there is no other. With ``sample`` a part of the rows is read. Raises GaleraError where no node is
+    left.
     """
+    wanted = Wanted(parts.survey, options, account.zeros == "null", parts.window == account.window)
+    note = Progress("verify", parts.rows).note
     for _ in range(_LOSSES):
-        verified = Verified()
-        with connect(account, besides=writer) as node:
-            verified.node = node.address
-            try:
+        nodes = connect_besides(account, writer, NODES)
+        if len(nodes) < min(NODES, len(account.hosts)):
+            note(f"only {nodes[0].address} can be read back from: the rows are compared with one node")
+        try:
+            for node in nodes:
                 node.execute("SET SESSION wsrep_sync_wait = 1")
-                _verify(node, parts, account, verified)
-            except (NodeLostError, ConflictError) as error:
-                Progress("verify", parts.rows).note(f"{error}: reading from another node")
-            else:
-                return verified
+            found = _verify(nodes, parts, wanted, sample)
+        except (NodeLostError, ConflictError) as error:
+            note(f"{error}: reading again")
+        else:
+            worst = max(found, key=lambda each: (each.differing + each.missing, each.guarded))
+            worst.nodes, worst.sample = tuple(node.address for node in nodes), sample
+            return worst
+        finally:
+            for node in nodes:
+                node.close()
     raise GaleraError(
-        f"reading back lost its node {_LOSSES} times. The rows are loaded; compare them later with csv_to_database"
+        f"reading back lost a node {_LOSSES} times. The rows are loaded; compare them later with csv_to_database"
         " --verify-only"
     )
 
 
-def _verify(node: Node, parts: Parts, account: Account, verified: Verified) -> None:
-    sql = statements(parts, account)
+def _verify(nodes: Sequence[Node], parts: Parts, wanted: Wanted, sample: bool) -> list[Verified]:
+    """What each of the nodes holds; they are asked at the same time."""
+    found = [Verified() for _ in nodes]
     progress = Progress("verify", parts.rows)
-    for part in parts.parts:
-        for batch in read(part.csv, parts.survey, BATCH):
-            _compare(node, batch, account.zeros == "null", sql, verified)
-            progress.add(batch.size)
+    going: deque[Future[None]] = deque()
+    with ExitStack() as stack:
+        pools = [stack.enter_context(ThreadPoolExecutor(1)) for _ in nodes]
+        for part in _batches(parts, sample):
+            part = wanted.of(part)
+            digest = int(np.bitwise_xor.reduce(digests(wanted.whole, part)))
+            for pool, node, verified in zip(pools, nodes, found, strict=True):
+                going.append(pool.submit(_compare, node, part, digest, wanted, verified))
+            while len(going) > _AHEAD * len(nodes):
+                going.popleft().result()
+            progress.add(len(part[wanted.survey.key.name].data))
+        for future in going:
+            future.result()
     progress.done()
+    return found
 
 
-def _compare(node: Node, batch: Batch, no_zeros: bool, sql: Statements, verified: Verified) -> None:
-    keys = batch.values[sql.survey.key.name].data.tolist()
-    found, there = _table(node, keys, sql)
-    wanted = {
-        column.name: _take(values.without_zeros() if no_zeros else values, there)
-        for column, values in zip(sql.survey.columns, batch.values.values(), strict=True)
-    }
-    differs = {name: differing(values, found[name]) for name, values in wanted.items()}
+def _batches(parts: Parts, sample: bool) -> Iterator[Columns]:
+    batches = (batch.values for part in parts.parts for batch in read(part.csv, parts.survey, BATCH))
+    return islice(batches, 0, None, SAMPLE if sample else 1)
+
+
+def _compare(node: Node, part: Columns, digest: int, wanted: Wanted, verified: Verified) -> None:
+    keys = part[wanted.survey.key.name].data.tolist()
+    if not wanted.options.keep_not_null:
+        count, found = node.rows(wanted.ask_digest(len(keys)), keys)[0]
+        if (int(count), int(found)) == (len(keys), digest):
+            verified.equal += len(keys)
+            return
+    table, there = _table(node, keys, wanted)
+    part = {column: Values(each.data[there], each.null[there]) for column, each in part.items()}
+    differs = wanted.differs(part, table)
     anywhere = np.logical_or.reduce(list(differs.values()))
-    guarded = anywhere & further(found, wanted, sql.same_window)
+    guarded = anywhere & further(table, part, wanted.same_window)
     wrong = anywhere & ~guarded
     verified.missing += len(keys) - len(there)
     verified.equal += int((~anywhere).sum())
     verified.guarded += int(guarded.sum())
     verified.differing += int(wrong.sum())
     if wrong.any():
-        _blame(wanted, found, {name: where & wrong for name, where in differs.items()}, sql.survey.key.name, verified)
+        _blame(
+            part, table, {column: where & wrong for column, where in differs.items()}, wanted.survey.key.name, verified
+        )
 
 
-def _table(node: Node, keys: Sequence[Any], sql: Statements) -> tuple[dict[str, Values], list[int]]:
+def _table(node: Node, keys: Sequence[Any], wanted: Wanted) -> tuple[Columns, list[int]]:
     """The table's columns for those of ``keys`` that it has, and where these stand in ``keys``."""
-    rows = [row for some in node.texts(sql.read(len(keys)), keys, len(keys)) for row in some]
-    columns = list(zip(*rows, strict=True)) or [()] * len(sql.survey.columns)
-    found = {column.name: parse(column.sql, texts) for column, texts in zip(sql.survey.columns, columns, strict=True)}
-    place = {key: at for at, key in enumerate(keys)}
-    return found, [place[key] for key in found[sql.survey.key.name].data.tolist()]
+    rows = [row for some in node.texts(wanted.ask_rows(len(keys)), keys, len(keys)) for row in some]
+    columns = list(zip(*rows, strict=True)) or [()] * len(wanted.read)
+    found = {column.name: parse(column.sql, texts) for column, texts in zip(wanted.read, columns, strict=True)}
+    place = {key.lower(): at for at, key in enumerate(keys)}
+    return found, [place[key.lower()] for key in found[wanted.survey.key.name].data.tolist()]
 
 
-def _take(values: Values, rows: list[int]) -> Values:
-    return Values(values.data[rows], values.null[rows])
-
-
-def _blame(
-    part: dict[str, Values], table: dict[str, Values], wrong: dict[str, Bools], key: str, verified: Verified
-) -> None:
-    for name, where in wrong.items():
+def _blame(part: Columns, table: Columns, wrong: dict[str, Bools], key: str, verified: Verified) -> None:
+    for column, where in wrong.items():
         rows = np.flatnonzero(where).tolist()
-        verified.columns[name] += len(rows)
+        verified.columns[column] += len(rows)
         for row in rows:
-            far = distance(part[name], table[name], row)
+            far = distance(part[column], table[column], row)
             if verified.worst is None or far > verified.worst.distance:
-                verified.worst = Worst(part[key].at(row), name, part[name].at(row), table[name].at(row), far)
+                verified.worst = Worst(part[key].at(row), column, part[column].at(row), table[column].at(row), far)
     verified.columns += Counter()

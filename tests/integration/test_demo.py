@@ -15,7 +15,7 @@ def said(**changes: object) -> str:
     verify = {
         "compared": 5,
         "columns": 43,
-        "node": "198.18.77.32",
+        "nodes": ["198.18.77.32", "198.18.77.33"],
         "equal": 4,
         "guarded": 1,
         "differing": 0,

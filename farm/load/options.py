@@ -1,0 +1,51 @@
+"""What an operator may ask of a load, the same for ``farm load``, ``csv_to_database`` and the playbook. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from farm.errors import InputError
+from features.declare import Survey
+
+
+@dataclass(frozen=True)
+class Options:
+    """``columns``: load these only, and only into rows that are there (none: every column).
+
+    ``keep_not_null``: columns that keep their old value where the new one is missing.
+    """
+
+    columns: tuple[str, ...] = ()
+    keep_not_null: tuple[str, ...] = ()
+    max_rate: float | None = None
+    """Rows a second, at most."""
+    sample: bool = False
+    """Read back a sample of the rows, not all of them."""
+
+    def argv(self) -> list[str]:
+        """The arguments of ``csv_to_database`` that mean the same."""
+        pairs = (("--columns", self.columns), ("--keep-not-null", self.keep_not_null))
+        rate = [f"--max-rate={self.max_rate}"] if self.max_rate else []
+        sample = ["--verify=sample"] if self.sample else []
+        return [*(f"{name}={','.join(values)}" for name, values in pairs if values), *rate, *sample]
+
+    def require_known(self, survey: Survey) -> None:
+        """Raises InputError for a column that is not one of the survey's features."""
+        known = [feature.name for feature in survey.features]
+        for option, names in (("--columns", self.columns), ("--keep-not-null", self.keep_not_null)):
+            if unknown := [name for name in names if name not in known]:
+                raise InputError(
+                    f"{option} names {unknown[0][:64]!r}, which is no feature of {survey.name} (the key,"
+                    f" {survey.key.name}, is always read): choose from {', '.join(known)}"
+                )
+        if self.columns and (useless := [name for name in self.keep_not_null if name not in self.columns]):
+            raise InputError(f"--keep-not-null names {useless[0]}, which --columns does not load")
+
+
+def listed(text: str) -> tuple[str, ...]:
+    """``a,b`` as names, each once, in their order."""
+    return tuple(dict.fromkeys(each.strip() for each in text.split(",") if each.strip()))
+
+
+def together(names: Sequence[str]) -> tuple[str, ...]:
+    """The names of an option that may be given more than once."""
+    return listed(",".join(names))
