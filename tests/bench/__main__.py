@@ -1,39 +1,39 @@
-"""``make bench``: measure on the lab, print a table, keep the JSON in docs/benchmarks/."""
+"""``make bench``: measure on the lab, print tables, keep JSON and plots in docs/benchmarks/. Arguments: which of them."""
 
 import json
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from tests.bench import machine, rebuild
+from tests.bench import machine
+from tests.bench.rebuild import ready, say
 
 KEPT = Path(__file__).parents[2] / "docs" / "benchmarks"
+BENCHES = ("features", "rebuild")
+"""Modules with measure() and table(measured), and plot(measured) where there is something to see."""
 
 
-def main() -> None:
-    rebuild.ready()
-    measured = {
-        "schema": 1,
-        "when": f"{datetime.now(UTC):%Y-%m-%d}",
-        "machine": machine.describe(),
-        **rebuild.measure(),
-    }
+def main(names: Sequence[str]) -> None:
+    ready()
     KEPT.mkdir(parents=True, exist_ok=True)
-    (KEPT / "rebuild.json").write_text(json.dumps(measured, indent=1) + "\n")
-    print(
-        f"{'objects':>9} {'bare scan':>10} {'old, 1':>8} {'old, best':>10} {'ours':>8}"
-        f" {'ours/bare':>10} {'ours/old':>9}"
-    )
-    for size in measured["sizes"]:
-        old = [each["objects_per_second"] for each in size["old_method"]]
-        print(
-            f"{size['objects']:>9,} {size['bare_scan_objects_per_second']:>10,.0f} {old[0]:>8,.0f} {max(old):>10,.0f}"
-            f" {size['ours']['objects_per_second']:>8,.0f} {size['ours_to_bare_scan']:>10.2f}"
-            f" {size['ours_to_old_one_process']:>9.1f}"
-        )
+    for name in names or BENCHES:
+        bench = import_module(f"tests.bench.{name}")
+        say(f"bench {name}")
+        measured = {
+            "schema": 1,
+            "when": f"{datetime.now(UTC):%Y-%m-%d}",
+            "machine": machine.describe(),
+            **bench.measure(),
+        }
+        (KEPT / f"{name}.json").write_text(json.dumps(measured, indent=1) + "\n")
+        if hasattr(bench, "plot"):
+            (KEPT / f"{name}.svg").write_text(bench.plot(measured))
+        print(bench.table(measured), flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
