@@ -1,4 +1,4 @@
-"""``make bench``: measure on the lab, print tables, keep JSON and plots in docs/benchmarks/. Arguments: which of them."""
+"""``make bench``: measure on the lab, print tables, keep JSON and plots in docs/benchmarks/; arguments say which."""
 
 import json
 import sys

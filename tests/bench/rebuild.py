@@ -1,12 +1,12 @@
 """A rebuild beside its raw limit and beside the old method, at three sizes, on the same Cassandra in one run.
 
 The raw limit is the best bare scan by token range of the columns that the features need, pages thrown away, its
-processes already connected: of a grid of pages in flight, page sizes and processes on a part of the ring, the three best
-go over the whole ring at each size. Ours is ``farm rebuild`` from the first task to verified parts on the head, starts
-of processes included; scan and rebuild take turns, and the median of ours stands against the best scan. One slot a
-worker, as the lab's four workers share two cores with Cassandra. The old method is one unprepared SELECT * an object,
-one object at a time, without its computing. Everything has been read once before it is timed, so the table is in the
-page cache as far as it fits.
+processes already connected: of a grid of pages in flight, page sizes and processes on a part of the ring, the three
+best go over the whole ring at each size. Ours is ``farm rebuild`` from the first task to verified parts on the head,
+starts of processes included; scan and rebuild take turns, and the median of ours stands against the best scan. One
+slot a worker, as the lab's four workers share two cores with Cassandra. The old method is one unprepared SELECT * an
+object, one object at a time, without its computing. Everything has been read once before it is timed, so the table is
+in the page cache as far as it fits.
 """
 
 import json
