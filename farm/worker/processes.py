@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+_NAMESPACE = Path("/proc/self/ns/pid")
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -112,9 +113,17 @@ def sweep() -> list[str]:
     return sorted(swept)
 
 
+def _ours(folder: Path) -> bool:
+    """Whether a process is this user's, and not one of a container whose process ids are others."""
+    try:
+        return folder.stat().st_uid == os.getuid() and (folder / "ns/pid").readlink() == _NAMESPACE.readlink()
+    except OSError:
+        return False
+
+
 def _orphans() -> Iterator[tuple[int, str]]:
     for folder in Path("/proc").iterdir():
-        if not folder.name.isdigit() or identity(int(folder.name)) is None:
+        if not folder.name.isdigit() or identity(int(folder.name)) is None or not _ours(folder):
             continue
         try:
             raw = (folder / "environ").read_bytes()
