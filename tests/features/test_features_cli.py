@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -253,3 +255,10 @@ def test_a_feature_that_cannot_be_computed_is_told_and_the_rest_is_written(
     table = pq.read_table(out)
     assert table.column("careful").to_pylist() == [None] * 3
     assert table.column("ncand").to_pylist() == [11, 10, 12]
+
+
+def test_a_reader_that_has_seen_enough_ends_it_without_a_word() -> None:
+    command = f"{sys.executable} -m features docs | head -1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.startswith("# Features of")
+    assert done.stderr == ""
