@@ -13,7 +13,7 @@ class Line:
     """A worker."""
 
     slots: int
-    state: Literal["connecting", "up", "lost", "taken out"] = "connecting"
+    state: Literal["connecting", "up", "lost", "taken out", "drained"] = "connecting"
     running: dict[str, float] = field(default_factory=dict)
     """Tasks, and when they started."""
     progress: dict[str, Any] = field(default_factory=dict)

@@ -176,6 +176,8 @@ class Kill:
     attempt: int
     worker: str
     reason: str
+    slow: bool = False
+    """Whether it took too long: costs a try."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ class Attempt:
     attempt: int
     worker: str
     state: str
-    """sent (it runs), lost, failed, refused, missed, exited, or accepted: the one that counts."""
+    """sent (it runs), lost, failed, killed, refused, missed, exited, or accepted: the one that counts."""
     started: float
     """Seconds since 1970, as ``ended``."""
     ended: float | None

@@ -7,10 +7,16 @@ from typing import Any, Protocol
 from farm.journal import Task
 from farm.link import Worker
 from farm.runs import Run
+from farm.scheduler import Halt
 from farm.transport import Session, Transport
+from farm.worker.protocol import ROOT
 
 PATIENCE = 600.0
 """Seconds without any worker after which a run ends."""
+
+
+PROBE = f'file=$(mktemp {ROOT}/probe.XXXXXX) && echo probe > "$file" && rm "$file"'
+"""Whether a worker can write where its tasks work."""
 
 
 class Collector(Protocol):
@@ -35,3 +41,9 @@ class Job:
     patience: float = PATIENCE
     tries: int = 3
     """Attempts that may fail until a task is held."""
+    halt: Halt | None = None
+    """When the run ends before its tasks."""
+    timeout_percent: float | None = None
+    """What an attempt may take, of the median of the tasks that are done."""
+    probe: str = PROBE
+    """Ends with 0 where a worker that was taken out is well."""

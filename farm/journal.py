@@ -83,13 +83,16 @@ def started(task: str, attempt: int, worker: str, mark: str, at: float) -> Recor
     )
 
 
-def ended(receipt: Message, reason: str | None, at: float) -> Record:
-    """The receipt of an attempt; ``reason`` says why it failed, and is None where it ended well."""
+def ended(receipt: Message, reason: str | None, at: float, *, killed: bool = False) -> Record:
+    """The receipt of an attempt; ``reason`` says why it failed, and is None where it ended well.
+
+    One that was ``killed``, by order or as the run ended, costs no try.
+    """
     return (
         "UPDATE attempts SET state = ?, ended = ?, code = ?, signal = ?, reason = ?, wall = ?, cpu = ?, rss = ?"
         " WHERE task = ? AND attempt = ?",
         (
-            "failed" if reason else "exited",
+            "killed" if killed else "failed" if reason else "exited",
             at,
             *(receipt[key] for key in ("code", "signal")),
             reason,
@@ -132,13 +135,20 @@ def abandoned() -> Record:
     )
 
 
+_FORGIVE = (
+    "UPDATE tasks SET state = 'pending', reason = '',"
+    " forgiven = (SELECT coalesce(max(attempt), 0) FROM attempts WHERE task = id)"
+)
+
+
 def forgiven() -> Record:
     """Held tasks wait again, with all their tries."""
-    return (
-        "UPDATE tasks SET state = 'pending', reason = '',"
-        " forgiven = (SELECT max(attempt) FROM attempts WHERE task = id) WHERE state = 'held'",
-        (),
-    )
+    return (f"{_FORGIVE} WHERE state = 'held'", ())
+
+
+def unheld(task: str) -> Record:
+    """A held task waits again, with all its tries."""
+    return (f"{_FORGIVE} WHERE id = ?", (task,))
 
 
 def noted(key: str, value: Any) -> Record:

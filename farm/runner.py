@@ -4,31 +4,33 @@ News of all workers come in one queue. What has come is handled as one batch: sc
 journal, and then the commands that it asked for go out. So commits cost little, and nothing is sent unrecorded.
 """
 
-import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import gevent
 from gevent.queue import Empty, Queue
 from gevent.threadpool import ThreadPool
 
 from farm import journal as record
+from farm.attempts import Attempts
 from farm.board import Board, Line
-from farm.errors import PartsError, UnreachableError
+from farm.errands import Errands
+from farm.errors import UnreachableError
 from farm.events import (
     Action,
     Cancel,
     Done,
     Drain,
+    Ending,
     Event,
-    Exited,
-    Failed,
     Kill,
     Lost,
-    Missed,
+    Probe,
+    Probed,
+    Readmitted,
+    Refused,
+    Reopened,
     Settled,
     Start,
     State,
@@ -38,33 +40,19 @@ from farm.events import (
 )
 from farm.job import Job
 from farm.journal import Journal, Record, Task
-from farm.link import MARGIN, Link, Word
+from farm.link import MARGIN, Link, Word, Worker
+from farm.news import News
 from farm.scheduler import Scheduler
-from farm.worker.protocol import GRACE, LEASE, ROOT, Message
+from farm.worker.protocol import GRACE, LEASE
 
 _BATCH = 1000
 _FAREWELL = 10
 """Seconds for logs to come and agents to end, when the tasks have."""
-_LAST = 300
-"""Characters of a failed attempt's last line that its reason quotes."""
-
-
-@dataclass(frozen=True)
-class _News:
-    event: Event
-    records: tuple[Record, ...] = ()
-    after: Callable[[], None] | None = None
-    epoch: int = 0
-    """With Up: the link's connection."""
-
-
-@dataclass
-class _Attempt:
-    mark: str
-    link: Link
-    epoch: int
-    collecting: bool = False
-    outcome: Mapping[str, Any] = field(default_factory=dict)
+_PROBE_SECONDS = 60
+_TICK = 1.0
+"""Seconds between looks at the clock."""
+THE_RUN = "the run"
+"""In place of a worker, in events of the journal that concern all of them."""
 
 
 class Runner:
@@ -72,7 +60,7 @@ class Runner:
 
     def __init__(self, job: Job, journal: Journal) -> None:
         self.job, self.journal = job, journal
-        self.scheduler = Scheduler(max_tries=job.tries)
+        self.scheduler = Scheduler(max_tries=job.tries, halt=job.halt, timeout_percent=job.timeout_percent)
         self._tasks: dict[str, Task] = {}
         self._take_up()
         self.board = Board(
@@ -80,19 +68,22 @@ class Runner:
             total=len(self._tasks),
             counts=self.scheduler.counts,
             before=self.scheduler.counts[State.DONE] + self.scheduler.counts[State.HELD],
-            workers={worker.name: Line(worker.slots) for worker in job.workers},
+            workers={},
         )
         self.interrupted = 0
         self._news: Queue = Queue()
-        self._attempts: dict[tuple[str, int], _Attempt] = {}
-        self._errands: set[gevent.Greenlet] = set()
+        self.errands = Errands()
+        self.attempts = Attempts(job, self._tasks, self.board, self.tell, self.errands)
         self._disk = ThreadPool(1)
-        self._links = {worker.name: Link(worker, job.agent, job.transport, self._hear) for worker in job.workers}
-        self._alone_since = time.monotonic()
-        self._hopeless: list[str] = []
+        self._links: dict[str, Link] = {}
+        self._connecting: dict[str, gevent.Greenlet] = {}
+        self._hopeless: dict[str, str] = {}
+        """Workers that cannot be used, and why."""
         self._epochs: dict[str, int] = {}
         """The connection of each worker that the scheduler knows of."""
-        self._fatal: BaseException | None = None
+        for worker in job.workers:
+            self._link(worker)
+        self._alone_since = self._ticked = time.monotonic()
 
     def _take_up(self) -> None:
         """Take the tasks from the journal, those of a former head too."""
@@ -113,20 +104,20 @@ class Runner:
         Raises UnreachableError where no worker was there for ``patience`` seconds, RunError where the head's disk
         refuses the journal or an output.
         """
-        links = [gevent.spawn(link.run) for link in self._links.values()]
-        for greenlet in links:
-            greenlet.link_exception(self._fail)
+        for link in self._links.values():
+            self._connect(link)
         try:
             while not self.scheduler.ended:
                 self._turn()
-            gevent.joinall(list(self._errands), timeout=_FAREWELL)
+            self.errands.join(_FAREWELL)
             self._note_end()
         finally:
             for link in self._links.values():
                 link.stop()
-            leaving = [greenlet for greenlet, link in zip(links, self._links.values(), strict=True) if link.up]
+            leaving = [self._connecting[name] for name, link in self._links.items() if link.up]
             gevent.joinall(leaving, timeout=_FAREWELL)
-            gevent.killall([*links, *self._errands])
+            gevent.killall(list(self._connecting.values()))
+            self.errands.kill()
             self._disk.kill()
 
     def _note_end(self) -> None:
@@ -139,67 +130,105 @@ class Runner:
         self.interrupted += 1
         if self.interrupted == 1:
             self.board.ending = "draining: running tasks end, no others start; interrupt again to kill them"
-            self._news.put(_News(Drain("interrupted")))
+            self.tell(News(Drain("interrupted")))
         else:
             self.board.ending = "killing what runs"
-            self._news.put(_News(Cancel("interrupted")))
+            self.tell(News(Cancel("interrupted")))
+
+    def tell(self, news: News) -> None:
+        """Have news handled in the next turn."""
+        self._news.put(news)
+
+    # Workers
+
+    def _link(self, worker: Worker) -> Link:
+        link = self._links[worker.name] = Link(worker, self.job.agent, self.job.transport, self._hear)
+        self.board.workers[worker.name] = Line(worker.slots)
+        return link
+
+    def _connect(self, link: Link) -> None:
+        greenlet = self._connecting[link.worker.name] = gevent.spawn(link.run)
+        self.errands.guard(greenlet)
+
+    def works(self, name: str) -> bool:
+        """Whether the worker belongs to the run, up or not; one that cannot be used does not."""
+        return name in self._links and name not in self._hopeless
+
+    def add(self, worker: Worker) -> Record:
+        """Take in a worker. Returns what the journal is to know of it."""
+        self._hopeless.pop(worker.name, None)
+        self._connect(self._link(worker))
+        slots = {name: link.worker.slots for name, link in self._links.items()}
+        return record.noted("workers", slots)
 
     # The turn: news in, one commit, commands out
 
     def _turn(self) -> None:
         batch = self._take()
         now = time.monotonic()
+        if now - self._ticked >= _TICK:
+            self._ticked = now
+            batch.append(News(Tick()))
         records: list[Record] = []
         todo: list[Action] = []
+        then: list[Callable[[], None]] = []
         for news in batch:
             if isinstance(news.event, Up):
                 self._epochs[news.event.worker] = news.epoch
             actions = self.scheduler.handle(news.event, now)
-            records += news.records
+            refusal = next((action.reason for action in actions if isinstance(action, Refused)), None)
+            if refusal is None:
+                records += news.records
+                then += [news.after] if news.after else []
+            elif news.refused:
+                then.append(partial(news.refused, refusal))
             records += [made for action in actions if (made := self._recorded(action, news.event))]
             todo += actions
         if records:
             self._write(records)
         for action in todo:
             self._do(action)
-        for news in batch:
-            if news.after:
-                news.after()
+        for each in then:
+            each()
 
-    def _take(self) -> list[_News]:
-        """All news that have come; a tick where a fence is due, or a second has passed."""
-        if self._fatal:
-            raise self._fatal
-        fence = self.scheduler.next_due()
-        wait = 1.0 if fence is None else min(1.0, max(0.0, fence - time.monotonic()))
+    def _take(self) -> list[News]:
+        """All news that have come, perhaps none; not later than the scheduler's next date, or the next tick."""
+        if self.errands.failure:
+            raise self.errands.failure
+        due = self.scheduler.next_due()
+        wait = _TICK if due is None else min(_TICK, max(0.0, due - time.monotonic()))
         try:
             batch = [self._news.get(timeout=wait)]
         except Empty:
             self._give_up_alone()
-            return [_News(Tick())]
+            return [News(Tick())]
         while len(batch) < _BATCH and not self._news.empty():
             batch.append(self._news.get_nowait())
         return batch
 
     def _give_up_alone(self) -> None:
         now = time.monotonic()
-        if any(link.up for link in self._links.values()):
+        if not self.scheduler.stuck:
             self._alone_since = now
         elif now - self._alone_since > self.job.patience or len(self._hopeless) == len(self._links):
-            why = "; ".join(self._hopeless or self.board.notes[-1:])
+            why = "; ".join(self._hopeless.values()) or "".join(self.board.notes[-1:])
             raise UnreachableError(f"run {self.job.run.id} has no worker left: {why}")
 
     def _recorded(self, action: Action, event: Event) -> Record | None:
         match action:
             case Start(task, attempt, worker):
-                mark = secrets.token_hex(8)
-                self._attempts[task, attempt] = _Attempt(mark, self._links[worker], self._epochs[worker])
-                return record.started(task, attempt, worker, mark, time.time())
+                return self.attempts.record(task, attempt, self._links[worker], self._epochs[worker])
             case Settled(task, state, reason):
                 accepted = event.attempt if isinstance(event, Done) and state is State.DONE else None
                 return record.settled(task, state, reason, accepted)
+            case Reopened(task):
+                return record.unheld(task)
             case TakenOut(worker, reason):
                 return record.happened(time.time(), worker, "taken out", reason)
+            case Readmitted(worker):
+                return record.happened(time.time(), worker, "up", "readmitted")
+            case Ending(reason):
+                return record.happened(time.time(), THE_RUN, "ending", reason)
         return None
 
     def _write(self, records: Sequence[Record]) -> None:
@@ -207,29 +236,34 @@ class Runner:
 
     def _do(self, action: Action) -> None:
         match action:
-            case Start(name, attempt, worker):
-                task, sent = self._tasks[name], self._attempts[name, attempt]
-                sent.link.send(
-                    {
-                        "t": "run",
-                        "task": name,
-                        "attempt": attempt,
-                        "mark": sent.mark,
-                        "command": task.command,
-                        "timeout": task.timeout,
-                        "slots": sent.link.worker.slots,
-                    },
-                    sent.epoch,
-                )
-                self.board.workers[worker].running[name] = time.monotonic()
-            case Kill(name, attempt, worker, reason):
-                kill = {"t": "kill", "task": name, "attempt": attempt, "reason": reason}
-                self._links[worker].send(kill, self._epochs[worker])
+            case Start(name, attempt, _):
+                self.attempts.send(name, attempt)
+            case Kill(name, attempt, _, reason, slow):
+                self.attempts.kill(name, attempt, reason, slow=slow)
             case Settled(task, State.HELD, reason):
                 self.board.notes.append(f"task {task} is held: {reason}")
             case TakenOut(worker, reason):
                 self.board.workers[worker].state = "taken out"
                 self.board.notes.append(f"{worker} is taken out: {reason}")
+            case Probe(worker):
+                self.errands.spawn(self._probe, self._links[worker])
+            case Readmitted(worker):
+                self.board.workers[worker].state = "up"
+                self.board.notes.append(f"{worker} is readmitted")
+            case Ending(reason) if not self.interrupted:
+                self.board.ending = reason
+                self.board.notes.append(f"the run is ending: {reason}")
+
+    def _probe(self, link: Link) -> None:
+        name = link.worker.name
+        try:
+            said = link.connection().run(self.job.probe, _PROBE_SECONDS)
+            why = "" if said.code == 0 else said.err.strip().rpartition("\n")[2] or f"exit code {said.code}"
+        except UnreachableError as error:
+            why = str(error)
+        if why:
+            self.board.notes.append(f"{name} stays out, its probe failed: {why}")
+        self.tell(News(Probed(name, ok=not why)))
 
     # What workers say
 
@@ -240,18 +274,20 @@ class Runner:
         line = self.board.workers[name]
         match word.kind:
             case "up":
-                line.state, line.trouble = "up", ""
+                line.state, line.trouble = "drained" if self.scheduler.is_drained(name) else "up", ""
                 happened = record.happened(time.time(), name, "up", str(message.get("release")))
-                self._news.put(_News(Up(name, link.worker.slots), (happened,), epoch=word.epoch))
+                self.tell(News(Up(name, link.worker.slots), (happened,), epoch=word.epoch))
                 if swept := message.get("swept"):
                     self.board.notes.append(f"{name}: swept {', '.join(swept)}")
             case "lost":
                 self._lose(link, line, word)
             case "unusable":
-                self._hopeless.append(message["why"])
+                self._hopeless[name] = message["why"]
                 self.board.notes.append(f"{name} is left out: {message['why']}")
             case "message" if message["t"] == "end":
-                self._end(link, line, message)
+                self.attempts.end(link, message)
+            case "message" if message["t"] in ("waits", "began"):
+                self.attempts.wait(link, message)
             case "message" if message["t"] == "beat":
                 line.load, line.progress = message["load"], message["progress"]
             case "message" if message["t"] == "unreachable":
@@ -267,98 +303,5 @@ class Runner:
             self.board.notes.append(f"{name} is lost: {message['why']}")
         now = time.time()
         records = (record.lost(name, now), record.happened(now, name, "lost", message["why"]))
-        self._news.put(_News(Lost(name, message["until"]), records, lambda: self._forget_lost(link, word.epoch)))
-
-    def _forget_lost(self, link: Link, epoch: int) -> None:
-        for (task, number), attempt in list(self._attempts.items()):
-            if attempt.link is link and attempt.epoch == epoch and not attempt.collecting:
-                del self._attempts[task, number]
-                self.board.workers[link.worker.name].running.pop(task, None)
-
-    def _end(self, link: Link, line: Line, receipt: Message) -> None:
-        """An attempt has ended. Only the receipt with the mark that was given with the command counts."""
-        name, number = receipt["task"], receipt["attempt"]
-        attempt = self._attempts.get((name, number))
-        if attempt is None or attempt.mark != receipt["mark"]:
-            return
-        line.running.pop(name, None)
-        reason = _failure(receipt, self._tasks[name].ok)
-        records = (record.ended(receipt, reason, time.time()),)
-        if reason:
-            line.failed += 1
-            self.board.notes.append(f"task {name} failed on {link.worker.name}: {reason}")
-            del self._attempts[name, number]
-            self._news.put(_News(Failed(name, number, f"{reason}, on {link.worker.name}"), records))
-            self._spawn(self._fetch_log, link, name, number)
-        elif self.job.collect is None:
-            self._news.put(_News(Done(name, number), records, lambda: self._accepted(link, name, number)))
-        else:
-            attempt.collecting = True
-            self._news.put(_News(Exited(name, number), records))
-            self._spawn(self._collect, link, name, number)
-
-    # Errands: what takes a while, beside the turns
-
-    def _spawn(self, errand: Callable[..., None], *arguments: Any) -> None:
-        greenlet = gevent.spawn(errand, *arguments)
-        self._errands.add(greenlet)
-        greenlet.rawlink(self._errands.discard)
-        greenlet.link_exception(self._fail)
-
-    def _fail(self, greenlet: gevent.Greenlet) -> None:
-        """The run cannot go on."""
-        self._fatal = self._fatal or greenlet.exception
-
-    def _collect(self, link: Link, name: str, number: int) -> None:
-        collect = self.job.collect
-        assert collect is not None
-        try:
-            result = collect(link.connection(), self._tasks[name], number)
-        except PartsError as error:
-            reason = f"its output was refused: {error}"
-            self.board.notes.append(f"task {name} on {link.worker.name}: {reason}")
-            del self._attempts[name, number]
-            records = (record.collected(name, number, "refused", reason, None),)
-            self._news.put(_News(Failed(name, number, reason), records))
-            self._spawn(self._fetch_log, link, name, number)
-        except UnreachableError as error:
-            del self._attempts[name, number]
-            self._news.put(_News(Missed(name, number), (record.collected(name, number, "missed", str(error), None),)))
-        else:
-            self._attempts[name, number].outcome = result
-            records = (record.collected(name, number, "accepted", None, result),)
-            self._news.put(_News(Done(name, number), records, lambda: self._accepted(link, name, number)))
-
-    def _accepted(self, link: Link, name: str, number: int) -> None:
-        """The journal has it: the worker's copy may go."""
-        attempt = self._attempts.pop((name, number))
-        self.board.workers[link.worker.name].done += 1
-        for key, value in attempt.outcome.items():
-            if isinstance(value, int):
-                self.board.collected[key] = self.board.collected.get(key, 0) + value
-        link.send({"t": "forget", "task": name, "attempt": number}, attempt.epoch)
-
-    def _fetch_log(self, link: Link, name: str, number: int) -> None:
-        target: Path = self.job.run.logs / f"{name}.{number}.log"
-        epoch = link.epoch
-        try:
-            link.connection().fetch(f"{ROOT}/runs/{self.job.run.id}/{name}.{number}/log", target)
-        except (UnreachableError, FileNotFoundError):
-            return
-        link.send({"t": "forget", "task": name, "attempt": number}, epoch)
-
-
-def _failure(receipt: Message, ok: tuple[int, ...]) -> str | None:
-    """Why an attempt failed, by its receipt; None where it ended well."""
-    if receipt["code"] in ok and not receipt["reason"]:
-        return None
-    if receipt["reason"] or receipt["error"]:
-        why = str(receipt["reason"] or receipt["error"])
-    elif receipt["signal"]:
-        why = f"killed by signal {receipt['signal']}"
-    else:
-        why = f"exit code {receipt['code']}"
-    if receipt.get("lack"):
-        why += f", {receipt['lack']}"
-    last = (receipt.get("tail") or "").strip().rpartition("\n")[2][-_LAST:]
-    return f"{why} ({last})" if last else why
+        after = partial(self.attempts.forget_lost, link, word.epoch)
+        self.tell(News(Lost(name, message["until"]), records, after))

@@ -75,7 +75,7 @@ def _workers(board: Board, history: History, offset: float) -> None:
         line.failed = states.get("failed", 0) + states.get("refused", 0)
         line.running = {}
     for name, what in history.last_events().items():
-        if what in ("up", "lost", "taken out") and name in board.workers:
+        if what in ("up", "lost", "taken out", "drained") and name in board.workers:
             board.workers[name].state = what  # type: ignore[assignment]
     for task, _, worker, started in history.running():
         board.workers[worker].running[task] = started + offset

@@ -120,6 +120,9 @@ class Scheduler:
     def state(self, task: str) -> State:
         return self._tasks[task].state
 
+    def is_drained(self, worker: str) -> bool:
+        return worker in self._workers and self._workers[worker].drained
+
     def next_due(self) -> float | None:
         """When a Tick is needed next, for tasks of a lost worker or a worker to be probed."""
         return self._workers.next_due()
@@ -210,7 +213,7 @@ class Scheduler:
             for task, began in worker.running.items():
                 if worker.up and began is not None and now - began > limit:
                     worker.running[task] = None
-                    self._actions.append(Kill(task, self._tasks[task].attempt, name, reason))
+                    self._actions.append(Kill(task, self._tasks[task].attempt, name, reason, slow=True))
 
     # Tasks
 

@@ -193,7 +193,7 @@ def die(farm: Farm) -> None:
     """The head ends in the middle of its run, without a word to anybody."""
 
     def crash() -> None:
-        farm.runner._fatal = ZeroDivisionError("the head died")
+        farm.runner.errands.failure = ZeroDivisionError("the head died")
 
     farm.when(farm.started(6), crash)
     with pytest.raises(ZeroDivisionError):
