@@ -252,7 +252,9 @@ class Node:
         try:
             yield
         except mysql.connector.Error as error:
-            if error.errno == -1 and self._connection and not self._connection.is_connected():
+            if error.errno == -1 and isinstance(error, mysql.connector.OperationalError) and self._connection:
+                if self._connection.is_connected():  # its last ping was answered with what ended the transaction
+                    raise ConflictError(f"{self.address} gave up a transaction while it waited") from None
                 raise NodeLostError(f"{self.address} was lost ({error.msg})") from None
             raise _meaning(error, self.address, user) from None
         except OSError as error:
@@ -338,5 +340,7 @@ def _meaning(error: Any, address: str, user: str) -> GaleraError:
     if number in _UNSUPPORTED:
         return UnsupportedError(f"{address} refuses the algorithm ({said})")
     if number in _NO_TABLE:
-        return GaleraError(f"{address} lacks the table ({said}): ansible-playbook provision.yml makes it")
+        return GaleraError(
+            f"{address} lacks the table ({said}): ansible-playbook provision.yml or farm schema migrate makes it"
+        )
     return GaleraError(f"{address} answered with error {number}: {said}")

@@ -1,14 +1,12 @@
 """The Typer application: a verb is a module of farm.cli whose ``register(app)`` adds it; one handler for errors."""
 
-import os
-import sys
 from importlib import import_module
 from pkgutil import iter_modules
 
 import typer
 
 import farm.cli
-from farm.errors import Exit, FarmError
+from farm.ending import ending
 
 app = typer.Typer(
     name="farm",
@@ -23,14 +21,6 @@ for module in iter_modules(farm.cli.__path__):
 
 
 def run() -> None:
-    """Run the CLI. One sentence for an error that a user can act on; a traceback only with FARM_DEBUG=1."""
-    try:
+    """Run the CLI."""
+    with ending("farm"):
         app()
-    except FarmError as error:
-        if os.environ.get("FARM_DEBUG"):
-            raise
-        sys.stderr.write(f"farm: {error}\n")
-        sys.exit(error.exit)
-    except KeyboardInterrupt:
-        sys.stderr.write("farm: interrupted\n")
-        sys.exit(Exit.INTERRUPTED)

@@ -2,68 +2,104 @@
 
 import argparse
 import json
-import os
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from farm.errors import Exit, FarmError
+from farm.ending import ending
+from farm.errors import PartsError
+from farm.load.options import Options, listed
+
+if TYPE_CHECKING:
+    from farm.galera import Account
+
+EVERYTHING = Options()
 
 
 def main() -> None:
-    """One sentence for an error that a user can act on; a traceback only with FARM_DEBUG=1."""
     arguments = _arguments().parse_args()
-    try:
-        said = load(arguments.dir, arguments.option_file, arguments.verify_only)
-    except FarmError as error:
-        if os.environ.get("FARM_DEBUG"):
-            raise
-        sys.stderr.write(f"csv_to_database: {error}\n")
-        sys.exit(error.exit)
-    except KeyboardInterrupt:
-        sys.stderr.write("csv_to_database: interrupted; what was merged stays. Run it again\n")
-        sys.exit(Exit.INTERRUPTED)
+    with ending("csv_to_database", "interrupted; what was merged stays. Run it again, and it goes on"):
+        if arguments.undo:
+            said = undo(arguments.dir, arguments.option_file)
+        else:
+            options = Options(
+                arguments.columns, arguments.keep_not_null, arguments.max_rate, sample=arguments.verify == "sample"
+            )
+            said = load(arguments.dir, arguments.option_file, options, arguments.verify_only)
     from farm.load.summary import exit_code, lines
 
     sys.stdout.write(json.dumps(said) + "\n" if arguments.json else "\n".join(lines(said)) + "\n")
     sys.exit(exit_code(said))
 
 
-def load(folder: Path, option_file: Path, verify_only: bool = False) -> dict[str, Any]:
+def load(folder: Path, option_file: Path, options: Options = EVERYTHING, verify_only: bool = False) -> dict[str, Any]:
     """Check the parts in ``folder``, merge them, and read every row back from another node; returns the summary.
 
-    Raises PartsError where the parts may not be loaded, GaleraError where they cannot.
+    Goes on where a load of the same parts was interrupted. Raises PartsError where the parts may not be loaded,
+    LockedError where another loader has the table, GaleraError where they cannot be loaded.
     """
-    from farm.galera import read_account, require_client
+    from farm.load.begin import begin, identity
     from farm.load.check import check_folder
-    from farm.load.merge import merge
+    from farm.load.merge import merge, statements, work
+    from farm.load.place import held
     from farm.load.summary import summary
     from farm.load.verify import verify
 
-    require_client()
-    account = read_account(option_file)
-    seconds: dict[str, float] = {}
-    clock = _Clock(seconds)
+    account = _account(option_file)
+    clock = _Clock()
     parts = check_folder(folder)
+    if parts.environment != account.environment:
+        raise PartsError(
+            f"the parts in {folder} are of environment {parts.environment}, and {option_file} is of"
+            f" {account.environment}: load them with the option file of their own"
+        )
+    options.require_known(parts.survey)
+    mode = "update" if options.columns else account.mode
     clock.lap("check")
-    merged = None
-    if not verify_only:
-        merged = merge(parts, account)
+    if verify_only:
+        verified = verify(parts, account, None, options, options.sample)
+        clock.lap("verify")
+        return summary(parts, mode, None, verified, clock.seconds)
+    what = work(parts, account, options)
+    wanted = identity(parts, account, statements(parts, account, options))
+    with held(folder) as places, begin(places, account, wanted, what) as (ledger, lock):
+        merged = merge(what, account, ledger, lock, options.max_rate)
         clock.lap("merge")
-    verified = verify(parts, account, writer=merged.node if merged else None)
-    clock.lap("verify")
-    return summary(parts, account.mode, merged, verified, seconds)
+        verified = verify(parts, account, merged.node, options, options.sample)
+        clock.lap("verify")
+        ledger.finish()
+    return summary(parts, mode, merged, verified, clock.seconds)
+
+
+def undo(folder: Path, option_file: Path) -> dict[str, Any]:
+    """Put back what the loads of ``folder`` changed; returns the summary.
+
+    Goes on where it was interrupted. Raises InputError where nothing was loaded, LockedError, GaleraError.
+    """
+    from farm.load.place import held
+    from farm.load.undo import undo as put_back
+
+    account = _account(option_file)
+    with held(folder) as places:
+        return put_back(places, account)
+
+
+def _account(option_file: Path) -> "Account":
+    from farm.galera import read_account, require_client
+
+    require_client()
+    return read_account(option_file)
 
 
 class _Clock:
-    def __init__(self, seconds: dict[str, float]) -> None:
-        self._seconds = seconds
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
         self._at = time.monotonic()
 
     def lap(self, step: str) -> None:
         now = time.monotonic()
-        self._seconds[step], self._at = now - self._at, now
+        self.seconds[step], self._at = now - self._at, now
 
 
 def _arguments() -> argparse.ArgumentParser:
@@ -76,8 +112,18 @@ def _arguments() -> argparse.ArgumentParser:
         "--option-file", type=Path, required=True, metavar="FILE", help="MySQL option file of farm_loader, mode 0600"
     )
     parser.add_argument(
-        "--verify-only", action="store_true", help="load nothing, only compare the table with the parts"
+        "--columns", type=listed, default=(), metavar="A,B", help="load these columns only, and only into rows there"
     )
+    parser.add_argument(
+        "--keep-not-null", type=listed, default=(), metavar="A,B", help="keep the old value where the new one is NULL"
+    )
+    parser.add_argument("--max-rate", type=float, metavar="ROWS", help="load so many rows a second at most")
+    parser.add_argument(
+        "--verify", choices=("all", "sample"), default="all", help="read back every row (the default), or a sample"
+    )
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--verify-only", action="store_true", help="load nothing, only compare the table with the parts")
+    what.add_argument("--undo", action="store_true", help="put back what loads of these parts changed")
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
     return parser
 

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from farm.errors import GaleraError
-from farm.galera import Account, Node, NoNodeError, connect
+from farm.galera import Account, Node, NoNodeError, connect, connect_besides
 from farm.load.pacing import PATIENCE, SLOW_SECONDS, Action, Others, Pace, Verdict, judge
 from farm.load.watch import ANSWER_SECONDS, Watcher
 
@@ -67,15 +67,17 @@ class Manners:
         with self._lock:
             return self._others.there
 
-    def connect(self) -> Node:
-        """A node to write to. A load that had one waits for the next one, or for quorum; at first nobody is waited for.
+    def connect(self, besides: str | None = None) -> Node:
+        """A node to write to, other than ``besides``.
+
+        A load that had one waits for the next one, or for quorum; at first nobody is waited for.
 
         Raises NoNodeError where there is none.
         """
         begun, told, waits = time.monotonic(), False, self._node is not None
         while True:
             try:
-                node = connect(self._account)
+                node = connect_besides(self._account, besides, 1)[0] if besides else connect(self._account)
             except NoNodeError as error:
                 waited = time.monotonic() - begun
                 if not waits or waited > QUORUM_SECONDS:

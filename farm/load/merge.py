@@ -1,24 +1,28 @@
-"""Parts into the table: a temporary staging table, merged in the order of its key, a chunk a transaction, guarded."""
+"""Files into the table: a temporary staging table, merged in the order of its key, a chunk a transaction, guarded."""
 
 import random
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from farm.errors import GaleraError, PartsError
-from farm.galera import Account, ConflictError, Node, NodeLostError
+from farm.galera import Account, ConflictError, FullError, Node, NodeLostError
 from farm.load.check import Parts
+from farm.load.lock import Lock
 from farm.load.manners import Manners
+from farm.load.options import Options
+from farm.load.place import Ledger, Place
 from farm.load.progress import Progress
-from farm.load.sql import Statements
+from farm.load.sql import Merge, Statements
 from farm.load.table import require_declared
 
 _CONFLICTS, _LOSSES = 12, 6
 """A chunk that met so many conflicts, or a load that lost so many nodes, is given up."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Merged:
-    """What became of the rows so far, and how far the merge is."""
+    """What became of the rows."""
 
     node: str = ""
     """The last node that was written to."""
@@ -28,99 +32,151 @@ class Merged:
     guarded: list[str] = field(default_factory=list)
     """Keys of rows that the table has further than the parts."""
     absent: list[str] = field(default_factory=list)
-    """Keys that the table lacks, under mode update."""
+    """Keys that the table lacks, where none is inserted."""
     conflicts: int = 0
-    place: str = ""
-    """The last key that was merged."""
 
     @property
     def rows(self) -> int:
         return self.inserted + self.updated + self.unchanged + len(self.guarded) + len(self.absent)
 
 
-def statements(parts: Parts, account: Account) -> Statements:
-    return Statements(parts.survey, account.zeros, same_window=parts.window == account.window)
+@dataclass(frozen=True)
+class Work:
+    """What is merged: files of staged rows, each with its number of rows."""
+
+    sql: Merge
+    files: tuple[tuple[Path, int], ...]
+    insert: bool
+    """Whether rows that the table lacks are inserted."""
+    step: str
+    """How the progress calls it."""
+
+    @property
+    def rows(self) -> int:
+        return sum(rows for _, rows in self.files)
 
 
-def merge(parts: Parts, account: Account, max_rate: float | None = None) -> Merged:
-    """Load the parts, ``max_rate`` rows a second at most; goes on at another node where one is lost.
+def statements(parts: Parts, account: Account, options: Options = Options()) -> Statements:  # noqa: B008 - frozen
+    same_window = parts.window == account.window
+    return Statements(parts.survey, same_window, account.zeros, options.columns, options.keep_not_null)
 
-    Raises GaleraError where no node is left, or where the table is not as declared.
+
+def work(parts: Parts, account: Account, options: Options) -> Work:
+    sql = statements(parts, account, options)
+    files = tuple((part.csv, part.manifest.objects) for part in parts.parts)
+    return Work(sql, files, account.mode == "upsert" and bool(sql.insert), "merge")
+
+
+def merge(what: Work, account: Account, ledger: Ledger, lock: Lock, max_rate: float | None = None) -> Merged:
+    """Merge what the ledger says is left, ``max_rate`` rows a second at most; at another node where one is lost.
+
+    Raises GaleraError where no node is left or the table is not as declared, LockedError where the lock is lost.
     """
-    merged, say = Merged(), Progress("merge", parts.rows).note
+    say, full = Progress(what.step, what.rows).note, list[str]()
     with Manners(account, max_rate, say) as manners:
         for _ in range(_LOSSES):
-            with manners.connect() as node:
-                merged.node = node.address
+            with manners.connect(besides=full[-1] if full else None) as node:
                 try:
-                    require_declared(node, account, parts.survey)
-                    _stage(node, parts, statements(parts, account))
-                    _merge(node, parts.rows, account, statements(parts, account), merged, manners)
+                    _merge_at(node, what, account, ledger, lock, manners)
+                except FullError as error:
+                    full.append(node.address)
+                    if {*full} >= {*account.hosts}:
+                        raise GaleraError(f"{error}, nor at any other node: make room, then run this again") from None
+                    say(f"{error}: going on at another node")
                 except NodeLostError as error:
                     say(f"{error}: going on at another node")
                 else:
-                    return merged
+                    return _merged(node.address, ledger)
     raise GaleraError(f"the load lost its node {_LOSSES} times: see to the cluster, then run this again")
 
 
-def _stage(node: Node, parts: Parts, sql: Statements) -> None:
-    progress = Progress("stage", parts.rows)
-    node.execute(sql.stage)
-    for part in parts.parts:
+def _merged(node: str, ledger: Ledger) -> Merged:
+    place = ledger.place
+    return Merged(
+        node, place.inserted, place.updated, place.unchanged,
+        ledger.keys("guarded"), ledger.keys("absent"), place.conflicts,
+    )  # fmt: skip
+
+
+def _merge_at(node: Node, what: Work, account: Account, ledger: Ledger, lock: Lock, manners: Manners) -> None:
+    """Merge what is left at one node."""
+    require_declared(node, account, what.sql)
+    ledger.settle(lock.take(node))
+    if ledger.place.rows < what.rows:
+        _stage(node, what)
+        _merge(node, what, ledger, lock, manners)
+
+
+def _stage(node: Node, what: Work) -> None:
+    progress = Progress("stage", what.rows)
+    node.execute(what.sql.stage)
+    for file, wanted in what.files:
         try:
-            rows = node.load(sql.fill, part.csv)
+            rows = node.load(what.sql.fill, file)
         except NodeLostError:
             raise
         except GaleraError as error:
-            raise PartsError(f"{part.csv} cannot be staged, and nothing of it was loaded: {error}") from None
-        if rows != part.manifest.objects:
-            raise PartsError(f"{rows} rows of {part.csv} were staged, its manifest says {part.manifest.objects}")
+            raise PartsError(f"{file} cannot be staged, and nothing of it was loaded: {error}") from None
+        if rows != wanted:
+            raise PartsError(f"{rows} rows of {file} were staged, where {wanted} stand in it")
         progress.add(rows)
     node.commit()
     progress.done()
 
 
-def _merge(node: Node, rows: int, account: Account, sql: Statements, merged: Merged, manners: Manners) -> None:
-    progress = Progress("merge", rows)
-    progress.rows = merged.rows
+def _merge(node: Node, what: Work, ledger: Ledger, lock: Lock, manners: Manners) -> None:
+    progress = Progress(what.step, what.rows)
+    progress.rows = ledger.place.rows
     begun = time.monotonic()
-    while (last := node.rows(sql.next_key, (merged.place, manners.rows))[0][0]) is not None:
-        _patiently(node, sql, account.mode == "upsert", last, merged)
-        chunk = merged.rows - progress.rows
-        progress.add(chunk)
-        manners.pace(chunk, time.monotonic() - begun)
+    while (last := node.rows(what.sql.next_key, (ledger.place.key, manners.rows))[0][0]) is not None:
+        ledger.place = _patiently(node, what, ledger, lock, last)
+        rows = ledger.place.rows - progress.rows
+        progress.add(rows)
+        manners.pace(rows, time.monotonic() - begun)
         begun = time.monotonic()
     progress.done()
 
 
-def _patiently(node: Node, sql: Statements, insert: bool, last: str, merged: Merged) -> None:
+def _patiently(node: Node, what: Work, ledger: Ledger, lock: Lock, last: str) -> Place:
     """Merge a chunk; again where it lost against other transactions."""
     for attempt in range(_CONFLICTS):
         try:
-            _chunk(node, sql, insert, last, merged)
+            place = _chunk(node, what, ledger, lock, last)
         except ConflictError:
             node.rollback()
-            merged.conflicts += 1
+            ledger.place = replace(ledger.place, conflicts=ledger.place.conflicts + 1)
             time.sleep(random.uniform(0.5, 1) * min(0.02 * 2**attempt, 1))
         else:
-            return
+            return place
     raise GaleraError(
         f"rows up to {last} met {_CONFLICTS} conflicts with other writers at {node.address}; what was merged before"
         " stays. Run this again when they are done"
     )
 
 
-def _chunk(node: Node, sql: Statements, insert: bool, last: str, merged: Merged) -> None:
-    bounds = (merged.place, last)
-    total, present, guarded = (int(number) for number in node.rows(sql.count, bounds)[0])
+def _chunk(node: Node, what: Work, ledger: Ledger, lock: Lock, last: str) -> Place:
+    """One transaction. Its place, and the old values of the rows that it changes, are on disk before its commit."""
+    sql, was = what.sql, ledger.place
+    bounds = (was.key, last)
+    total, there, guarded, changed = (int(number) for number in node.rows(sql.count, bounds)[0])
+    before = [line for rows in node.texts(sql.before, bounds) for (line,) in rows] if changed and sql.before else []
     guarded_keys = [key for (key,) in node.rows(sql.guarded_keys, bounds)] if guarded else []
-    absent_keys = [key for (key,) in node.rows(sql.absent_keys, bounds)] if total > present and not insert else []
-    updated = node.execute(sql.update, bounds) if present > guarded else 0
-    inserted = node.execute(sql.insert, bounds) if total > present and insert else 0
+    updated = node.execute(sql.update, bounds) if changed else 0
+    inserted = node.execute(sql.insert, bounds) if total > there and what.insert else 0
+    absent_keys = [] if what.insert or total == there else [key for (key,) in node.rows(sql.absent_keys, bounds)]
+    lock.step(node, was.chunk + 1)
+    place = ledger.prepare(
+        replace(
+            was,
+            chunk=was.chunk + 1,
+            key=last,
+            inserted=was.inserted + inserted,
+            updated=was.updated + updated,
+            unchanged=was.unchanged + there - guarded - updated,
+            guarded=was.guarded + guarded,
+            absent=was.absent + len(absent_keys),
+        ),
+        (before, map(str.encode, guarded_keys), map(str.encode, absent_keys)),
+    )
     node.commit()
-    merged.inserted += inserted
-    merged.updated += updated
-    merged.unchanged += total - inserted - updated - len(guarded_keys) - len(absent_keys)
-    merged.guarded += guarded_keys
-    merged.absent += absent_keys
-    merged.place = last
+    return place

@@ -1,23 +1,27 @@
 """The load's SQL, from the survey's declarations. Pure: values are parameters, names are declared or quoted here."""
 # ruff: noqa: S608 - built of declared names alone
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from farm.load.columns import kind
 from features.declare import Feature, Survey
 
 TABLE, STAGING = "objects", "farm_staging"
+GUARDING = ("jdmax", "ncand")
+"""Columns that say how far a row is."""
 COLUMNS = (
     "SELECT column_name, column_type FROM information_schema.columns WHERE table_schema = %s AND table_name = %s"
     " ORDER BY ordinal_position"
 )
 """Name and type of a table's columns; values: database and table."""
 
-_FORMAT = (
+FIELDS = (
     r"CHARACTER SET utf8mb4 FIELDS TERMINATED BY ',' OPTIONALLY ENCLOSED BY '\"' ESCAPED BY '\\'"
-    r" LINES TERMINATED BY '\n' IGNORE 1 LINES"
+    r" LINES TERMINATED BY '\n'"
 )
 
 
@@ -36,37 +40,45 @@ def exact(column: str, sql: str) -> str:
 
 
 @dataclass(frozen=True)
-class Statements:
-    """``same_window``: the parts and the table share the window, so that ncand can be compared."""
+class Merge(ABC):
+    """A staging table ``s`` merged into the table ``o``, a chunk of keys at a time.
+
+    The values of a chunk's statements are its bounds: above the first, up to the second.
+    """
 
     survey: Survey
-    zeros: Literal["zero", "null"]
     same_window: bool
+    """Both are of the same window, so that ncand can be compared."""
+
+    guards = GUARDING
+    """Names of the staging table's columns that say how far a row is, as ``GUARDING``."""
+    insert = ""
+    """Inserts what the table lacks; nothing where that is not done."""
+    before = ""
+    """Reads what rows that will change held, as a line each; nothing where that is not kept."""
+
+    @property
+    @abstractmethod
+    def stage(self) -> str:
+        """A table of this connection alone, with the types and collations of the living one: it sends no write-set."""
+
+    @property
+    @abstractmethod
+    def fill(self) -> str:
+        """One file into the staging table; its only value is the file's path."""
+
+    @property
+    @abstractmethod
+    def written(self) -> tuple[Feature, ...]:
+        """Columns that are written."""
+
+    @abstractmethod
+    def wanted(self, column: Feature) -> str:
+        """What a row that is there must hold in the end, of ``s`` and ``o``."""
 
     @property
     def key(self) -> str:
         return name(self.survey.key.name)
-
-    @property
-    def stage(self) -> str:
-        """A table of this connection alone, with the types and collations of the living one: it sends no write-set."""
-        columns = names(self.survey.columns)
-        return (
-            f"CREATE TEMPORARY TABLE {STAGING} (PRIMARY KEY ({self.key})) ENGINE=InnoDB"
-            f" SELECT {columns} FROM {TABLE} WHERE FALSE"
-        )
-
-    @property
-    def fill(self) -> str:
-        """One part into the staging table; its only value is the file's path."""
-        if self.zeros == "zero":
-            targets, setting = names(self.survey.columns), ""
-        else:
-            numbers = [column for column in self.survey.features if column.width is None]
-            variables = {column.name: f"@v{at}" for at, column in enumerate(numbers)}
-            targets = ", ".join(variables.get(column.name, name(column.name)) for column in self.survey.columns)
-            setting = " SET " + ", ".join(f"{name(each)} = NULLIF({var}, 0)" for each, var in variables.items())
-        return f"LOAD DATA LOCAL INFILE %s INTO TABLE {STAGING} {_FORMAT} ({targets}){setting}"
 
     @property
     def next_key(self) -> str:
@@ -76,64 +88,144 @@ class Statements:
 
     @property
     def guard(self) -> str:
-        """True where the table's row ``o`` is further than the staged row ``s``: the pipeline has been there since."""
-        further = _greater("jdmax")
+        """True where the table's row is further than the staged row: the pipeline has been there since."""
+        (jd, jd_staged), (rows, rows_staged) = (
+            (f"COALESCE(o.{name(table)}, 0)", f"COALESCE(s.{name(staged)}, 0)")
+            for table, staged in zip(GUARDING, self.guards, strict=True)
+        )
+        further = f"{jd} > {jd_staged}"
         if self.same_window:
-            further += f" OR ({_equal('jdmax')} AND {_greater('ncand')})"
+            further += f" OR ({jd} = {jd_staged} AND {rows} > {rows_staged})"
         return f"({further})"
 
-    @property
+    def same(self, column: Feature) -> str:
+        """True where a column need not be written. Texts are compared byte by byte, not as the collation has them."""
+        binary = "" if column.width is None else "BINARY "
+        return f"{binary}o.{name(column.name)} <=> {binary}{self.wanted(column)}"
+
+    @cached_property
+    def changed(self) -> str:
+        """True where the table's row is not further, and differs."""
+        return f"NOT {self.guard} AND NOT ({' AND '.join(map(self.same, self.written))})"
+
+    @cached_property
     def count(self) -> str:
-        """Staged rows of a chunk, how many of them the table has, how many of these are guarded; locks the table's.
+        """Staged rows of a chunk; of these: there, guarded, changed. Locks the table's rows."""
+        there = f"o.{self.key} IS NOT NULL"
+        sums = ", ".join(f"COALESCE(SUM({there} AND {which}), 0)" for which in (self.guard, self.changed))
+        return f"SELECT COUNT(*), COUNT(o.{self.key}), {sums} FROM {self._both} WHERE {self._chunk} FOR UPDATE"
 
-        The values of this statement and of the next ones are the chunk's bounds: above the first, up to the second.
-        """
-        guarded = f"COALESCE(SUM(o.{self.key} IS NOT NULL AND {self.guard}), 0)"
-        return f"SELECT COUNT(*), COUNT(o.{self.key}), {guarded} FROM {self._both} WHERE {self._chunk} FOR UPDATE"
-
-    @property
+    @cached_property
     def absent_keys(self) -> str:
         return f"SELECT s.{self.key} FROM {self._both} WHERE {self._chunk} AND o.{self.key} IS NULL"
 
-    @property
+    @cached_property
     def guarded_keys(self) -> str:
-        return (
-            f"SELECT s.{self.key} FROM {self._both} WHERE {self._chunk} AND o.{self.key} IS NOT NULL AND {self.guard}"
-        )
+        return f"SELECT s.{self.key} FROM {self._joined} WHERE {self._chunk} AND {self.guard}"
 
-    @property
-    def insert(self) -> str:
-        return (
-            f"INSERT INTO {TABLE} ({names(self.survey.columns)}) SELECT {names(self.survey.columns, 's.')}"
-            f" FROM {self._both} WHERE {self._chunk} AND o.{self.key} IS NULL"
-        )
-
-    @property
+    @cached_property
     def update(self) -> str:
-        setting = ", ".join(f"o.{name(each.name)} = s.{name(each.name)}" for each in self.survey.features)
-        return (
-            f"UPDATE {STAGING} AS s STRAIGHT_JOIN {TABLE} AS o ON o.{self.key} = s.{self.key}"
-            f" SET {setting} WHERE {self._chunk} AND NOT {self.guard}"
-        )
-
-    def read(self, keys: int) -> str:
-        """Rows of the table by key, each column with all its digits; values: as many keys."""
-        columns = ", ".join(exact(column.name, column.sql) for column in self.survey.columns)
-        marks = ", ".join(["%s"] * keys)
-        return f"SELECT {columns} FROM {TABLE} WHERE {self.key} IN ({marks})"
+        setting = ", ".join(f"o.{name(each.name)} = {self.wanted(each)}" for each in self.written)
+        return f"UPDATE {self._joined} SET {setting} WHERE {self._chunk} AND {self.changed}"
 
     @property
     def _both(self) -> str:
         return f"{STAGING} AS s LEFT JOIN {TABLE} AS o ON o.{self.key} = s.{self.key}"
 
     @property
+    def _joined(self) -> str:
+        return f"{STAGING} AS s STRAIGHT_JOIN {TABLE} AS o ON o.{self.key} = s.{self.key}"
+
+    @property
     def _chunk(self) -> str:
         return f"s.{self.key} > %s AND s.{self.key} <= %s"
 
 
-def _greater(column: str) -> str:
-    return f"COALESCE(o.{name(column)}, 0) > COALESCE(s.{name(column)}, 0)"
+@dataclass(frozen=True)
+class Statements(Merge):
+    """Parts into the table."""
+
+    zeros: Literal["zero", "null"]
+    """What the table holds where a part has zero."""
+    columns: tuple[str, ...] = ()
+    """Features that are loaded; none: all of them."""
+    keep: tuple[str, ...] = ()
+    """Features that keep their old value where the part has none."""
+
+    @cached_property
+    def written(self) -> tuple[Feature, ...]:
+        return tuple(each for each in self.survey.features if not self.columns or each.name in self.columns)
+
+    @cached_property
+    def staged(self) -> tuple[Feature, ...]:
+        """Columns that are read from the parts: the key, what is loaded, and what the guard looks at."""
+        needed = {self.survey.key.name, *GUARDING, *(each.name for each in self.written)}
+        return tuple(each for each in self.survey.columns if each.name in needed)
+
+    def wanted(self, column: Feature) -> str:
+        new = self.inserted(column)
+        return f"IF(s.{name(column.name)} IS NULL, o.{name(column.name)}, {new})" if column.name in self.keep else new
+
+    def inserted(self, column: Feature) -> str:
+        """What a new row must hold. In a column that is kept the staging table has zeros: they are not missing."""
+        new = f"s.{name(column.name)}"
+        return f"NULLIF({new}, 0)" if column.name in self.keep and self._zeroless(column) else new
+
+    def _zeroless(self, column: Feature) -> bool:
+        return self.zeros == "null" and column.width is None and column is not self.survey.key
+
+    @property
+    def stage(self) -> str:
+        return (
+            f"CREATE TEMPORARY TABLE {STAGING} (PRIMARY KEY ({self.key})) ENGINE=InnoDB"
+            f" SELECT {names(self.staged)} FROM {TABLE} WHERE FALSE"
+        )
+
+    @property
+    def fill(self) -> str:
+        """One part into the staging table, every column by name; those that are not staged are passed over."""
+        targets, setting = [], []
+        for at, column in enumerate(self.survey.columns):
+            if column not in self.staged:
+                targets.append("@unused")
+            elif self._zeroless(column) and column.name not in self.keep:
+                targets.append(f"@v{at}")
+                setting.append(f"{name(column.name)} = NULLIF(@v{at}, 0)")
+            else:
+                targets.append(name(column.name))
+        sets = f" SET {', '.join(setting)}" if setting else ""
+        return f"LOAD DATA LOCAL INFILE %s INTO TABLE {STAGING} {FIELDS} IGNORE 1 LINES ({', '.join(targets)}){sets}"
+
+    @cached_property
+    def insert(self) -> str:  # type: ignore[override]
+        if self.columns:
+            return ""
+        values = ", ".join((f"s.{self.key}", *map(self.inserted, self.survey.features)))
+        return (
+            f"INSERT INTO {TABLE} ({names(self.survey.columns)}) SELECT {values}"
+            f" FROM {self._both} WHERE {self._chunk} AND o.{self.key} IS NULL"
+        )
+
+    @cached_property
+    def before(self) -> str:  # type: ignore[override]
+        """A line for each row that will change: the key, how far the row will be, and of each column that is written
+        nothing where it stays, else its old value. Texts are ``x`` and hexadecimal digits."""
+        features = {each.name: each for each in self.survey.features}
+        further = [features[each] for each in GUARDING]
+        will_be = [self.wanted(each) if each in self.written else f"o.{name(each.name)}" for each in further]
+        fields = ", ".join(
+            (
+                f"HEX(o.{self.key})",
+                *(f"IFNULL({each}, '\\\\N')" for each in will_be),
+                *(f"IF({self.same(each)}, '', IFNULL({_old(each)}, '\\\\N'))" for each in self.written),
+            )
+        )
+        return f"SELECT CONCAT_WS(',', {fields}) FROM {self._joined} WHERE {self._chunk} AND {self.changed}"
 
 
-def _equal(column: str) -> str:
-    return f"COALESCE(o.{name(column)}, 0) = COALESCE(s.{name(column)}, 0)"
+def _old(column: Feature) -> str:
+    """A value of the table as a text from which the very same one is made again."""
+    value = f"o.{name(column.name)}"
+    if column.width is not None:
+        return f"CONCAT('x', HEX({value}))"
+    return f"CAST({value} AS DOUBLE)" if kind(column.sql) == "float" else value

@@ -38,7 +38,8 @@ def summary(
             "absent_objects": merged.absent,
         },
         "verify": {
-            "node": verified.node,
+            "nodes": list(verified.nodes),
+            "sample": verified.sample,
             "columns": len(parts.survey.columns),
             "compared": verified.compared,
             "equal": verified.equal,
@@ -72,16 +73,18 @@ def exit_code(said: Mapping[str, Any]) -> Exit:
 
 
 def lines(said: Mapping[str, Any]) -> list[str]:
-    """The summary for a person."""
+    """The summary of a load, or of its undoing, for a person."""
+    if "undo" in said:
+        return _undone(said)
     load, verify = said["load"], said["verify"]
     text = [f"run {said['run']}: {said['rows']:,} rows in {said['parts']} parts"]
     if load:
         counts = [f"{load[name]:,} {name}" for name in ("inserted", "updated", "unchanged", "guarded", "absent")]
         text.append(f"  {' + '.join(counts)} = {sum(load[each.split()[1]] for each in counts):,}, at {load['node']}")
         text += _some("guarded, since the table has them further", load["guarded_objects"])
-        text += _some("absent, since the table lacks them and the mode is update", load["absent_objects"])
+        text += _some("absent, since the table lacks them and none is to be inserted", load["absent_objects"])
     text.append(
-        f"  {verify['compared']:,} rows x {verify['columns']} columns read back from {verify['node']}:"
+        f"  {verify['compared']:,} rows x {verify['columns']} columns read back from {' and '.join(verify['nodes'])}:"
         f" {verify['equal']:,} equal, {verify['guarded']:,} guarded, {verify['differing']:,} differing,"
         f" {verify['missing']:,} not there"
     )
@@ -95,6 +98,20 @@ def lines(said: Mapping[str, Any]) -> list[str]:
             f" {worst['part']} in its part"
         )
     text.append("  " + ", ".join(f"{step} {value:.1f} s" for step, value in said["seconds"].items()))
+    return text
+
+
+def _undone(said: Mapping[str, Any]) -> list[str]:
+    undo = said["undo"]
+    counts = [f"{undo[name]:,} {name}" for name in ("restored", "unchanged", "guarded", "gone")]
+    text = [
+        f"run {said['run']}: {undo['rows']:,} rows that {undo['loads']} loads of it changed",
+        f"  {' + '.join(counts)} = {sum(undo[each.split()[1]] for each in counts):,}, at {undo['node']}",
+        *_some("guarded, since the table has them further than the load left them", undo["guarded_objects"]),
+        *_some("gone from the table", undo["gone_objects"]),
+    ]
+    if undo["inserted"]:
+        text.append(f"  {undo['inserted']:,} rows that were inserted stay: the loader's account deletes nothing")
     return text
 
 

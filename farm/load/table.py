@@ -2,8 +2,7 @@
 
 from farm.errors import GaleraError
 from farm.galera import Account, Node
-from farm.load.sql import COLUMNS, TABLE
-from features.declare import Survey
+from farm.load.sql import COLUMNS, GUARDING, TABLE, Merge
 from features.schema import alters
 
 
@@ -18,11 +17,14 @@ def columns(node: Node, account: Account) -> list[tuple[str, str]]:
     return found
 
 
-def require_declared(node: Node, account: Account, survey: Survey) -> None:
-    """Raises GaleraError where the table lacks a column of the survey, or has it with another type."""
+def require_declared(node: Node, account: Account, sql: Merge) -> None:
+    """Raises GaleraError where the table lacks a column that a merge needs, or has it with another type."""
+    survey = sql.survey
+    needed = {survey.key.name, *GUARDING, *(column.name for column in sql.written)}
+    as_declared = {column.name: column.sql for column in survey.columns if column.name not in needed}
     indexes = [index.name for index in survey.indexes]
-    if missing := alters(survey, dict(columns(node, account)), indexes, TABLE):
+    if missing := alters(survey, {**dict(columns(node, account)), **as_declared}, indexes, TABLE):
         raise GaleraError(
             f"table {TABLE} at {node.address} is not as the features are declared; nothing was loaded. It needs:"
-            f" {' '.join(missing)}"
+            f" {' '.join(missing)} (farm schema diff)"
         )

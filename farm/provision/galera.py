@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from farm.home import Home
+from farm.load import lock
 from farm.provision import program
 from farm.provision.files import read_or_empty
 from features import survey
@@ -55,6 +56,12 @@ def items(database: str, passwords: Mapping[str, str]) -> list[Item]:
             "EXISTS (SELECT 1 FROM information_schema.tables"
             f" WHERE table_schema = '{database}' AND table_name = 'objects')",
             (f"USE `{database}`", table),
+        ),
+        Item(
+            "farm_load",
+            "EXISTS (SELECT 1 FROM information_schema.tables"
+            f" WHERE table_schema = '{database}' AND table_name = '{lock.TABLE}')",
+            (f"USE `{database}`", lock.DDL),
         ),
         *(_account(name, privileges, database, passwords[name]) for name, privileges in ACCOUNTS.items()),
     ]

@@ -52,7 +52,8 @@ def option_file(inventory: Inventory, account: str, password: str, port: int, da
     hosts = ",".join(host.address for host in inventory.group("galera"))
     return (
         f"[client]\nuser = {account.replace('galera_', 'farm_')}\npassword = {password}\nport = {port}\n"
-        f"database = {database}\n\n[farm]\nhosts = {hosts}\nmode = {inventory.load_mode}\nzeros = {inventory.zeros}\n"
+        f"database = {database}\n\n[farm]\nenvironment = {inventory.env}\nhosts = {hosts}\n"
+        f"mode = {inventory.load_mode}\nzeros = {inventory.zeros}\n"
         f"window = {inventory.window}\n"
     )
 

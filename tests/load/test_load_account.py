@@ -15,6 +15,7 @@ port = 3306
 database = ztf
 
 [farm]
+environment = lab
 hosts = 127.0.0.1, 127.0.0.2,127.0.0.1
 mode = update
 zeros = null
@@ -46,7 +47,9 @@ def test_an_option_file_that_others_can_read_is_refused(tmp_path: Path, mode: in
         read_account(option_file(tmp_path, mode=mode))
 
 
-@pytest.mark.parametrize("key", ["user", "password", "port", "database", "hosts", "mode", "zeros", "window"])
+@pytest.mark.parametrize(
+    "key", ["user", "password", "port", "database", "environment", "hosts", "mode", "zeros", "window"]
+)
 def test_what_an_option_file_lacks_is_named(tmp_path: Path, key: str) -> None:
     text = "\n".join(line for line in TEXT.splitlines() if not line.startswith(key))
     with pytest.raises(InputError, match=rf"lacks {key} in \["):

@@ -13,10 +13,11 @@ import pytest
 from simulated_parts import plain, simulate, with_field, write_part
 
 from farm.errors import GaleraError, InputError, PartsError
-from farm.galera import Account, Node
+from farm.galera import Account
 from farm.load import merge as merging
 from farm.load import pacing
 from farm.load.main import load
+from farm.load.place import Ledger
 from farm.load.summary import lines
 
 pytestmark = pytest.mark.lab
@@ -44,7 +45,7 @@ def test_a_load_inserts_and_reads_every_row_back_from_another_node(option_file: 
     assert counts(said) == {"inserted": 700}
     verify = said["verify"]
     assert (verify["compared"], verify["equal"], verify["columns"]) == (700, 700, 43)
-    assert verify["node"] != said["load"]["node"]
+    assert len(set(verify["nodes"]) - {said["load"]["node"]}) == 2
     assert "verify" in done.stderr
 
 
@@ -195,7 +196,8 @@ def test_a_node_that_is_down_is_passed_over(option_file: OptionFile, account: Ac
     write_part(tmp_path / "parts", simulate(3))
     nobody = "198.18.77.1"
     said = load(tmp_path / "parts", option_file(hosts=",".join((nobody, *account.hosts))))
-    assert (said["load"]["node"], said["verify"]["node"]) == account.hosts[:2]
+    assert said["load"]["node"] == account.hosts[0]
+    assert sorted(said["verify"]["nodes"]) == list(account.hosts[1:])
 
 
 def test_a_load_without_a_second_node_is_loaded_and_says_that_it_is_not_read_back(
@@ -215,7 +217,7 @@ def test_a_node_without_quorum_is_not_written_to(
     try:
         _await_status(table, "wsrep_cluster_status", "non-Primary")
         said = load(tmp_path / "parts", option_file())
-        assert (said["load"]["node"], said["verify"]["node"]) == account.hosts[1:]
+        assert (said["load"]["node"], said["verify"]["nodes"]) == (account.hosts[1], [account.hosts[2]])
         with pytest.raises(GaleraError, match=rf"{account.hosts[0]} is in no cluster with quorum"):
             load(tmp_path / "parts", option_file(hosts=account.hosts[0]))
     finally:
@@ -237,11 +239,11 @@ def test_a_load_that_loses_its_connection_goes_on_and_counts_each_row_once(
     write_part(tmp_path / "parts", simulate(1000))
     chunk, done = merging._chunk, []
 
-    def cut_at_the_fourth(*arguments: Any) -> None:
+    def cut_at_the_fourth(*arguments: Any) -> Any:
         if len(done) == 3:
             table("KILL USER farm_loader", "g1")
         done.append(1)
-        chunk(*arguments)
+        return chunk(*arguments)
 
     monkeypatch.setattr(pacing, "MOST", 100)
     monkeypatch.setattr(merging, "_chunk", cut_at_the_fourth)
@@ -258,15 +260,15 @@ def test_a_chunk_that_loses_against_another_writer_is_merged_again(
     load(tmp_path / "parts", option_file())
     rows.values["decmean"] = rows.values["decmean"] + 1
     write_part(tmp_path / "parts", rows)
-    commit, done = Node.commit, []
+    prepare, done = Ledger.prepare, []
 
-    def write_elsewhere_before_the_merge_commits(node: Node) -> None:
-        done.append(1)
-        if len(done) == 2:  # the first commit is the staging's
+    def write_elsewhere_before_the_chunk_commits(*arguments: Any) -> Any:
+        if not done:
             table("UPDATE objects SET jdmax = jdmax + 1, gmag = 7 WHERE objectId = 'LT0000033'", "g2")
-        commit(node)
+        done.append(1)
+        return prepare(*arguments)
 
-    monkeypatch.setattr(Node, "commit", write_elsewhere_before_the_merge_commits)
+    monkeypatch.setattr(Ledger, "prepare", write_elsewhere_before_the_chunk_commits)
     said = load(tmp_path / "parts", option_file())
     assert said["load"]["conflicts"] == 1
     assert said["load"]["guarded_objects"] == ["LT0000033"]

@@ -22,11 +22,11 @@ def parts(tmp_path: Path) -> Parts:
 
 
 def said(parts: Parts, mode: str = "upsert", merged: Merged | None = None, **verified: Any) -> dict[str, Any]:
-    return summary(parts, mode, merged, Verified(node="g2", **verified), {"check": 1.0})
+    return summary(parts, mode, merged, Verified(nodes=("g2", "g3"), **verified), {"check": 1.0})
 
 
 def test_a_table_that_equals_its_parts_is_right(parts: Parts) -> None:
-    found = said(parts, merged=Merged(node="g1", inserted=10, place="x"), equal=10)
+    found = said(parts, merged=Merged(node="g1", inserted=10), equal=10)
     assert exit_code(found) is Exit.OK
     assert "  10 inserted + 0 updated + 0 unchanged + 0 guarded + 0 absent = 10, at g1" in lines(found)
 
@@ -62,24 +62,23 @@ def test_without_a_load_mode_update_allows_missing_rows(parts: Parts) -> None:
 
 
 def test_every_statement_names_its_columns() -> None:
-    sql = Statements(ZTF, "null", same_window=True)
+    sql = Statements(ZTF, True, "null")
     for column in ZTF.columns:
         assert f"`{column.name}`" in sql.fill
         assert f"`{column.name}`" in sql.insert
-        assert f"`{column.name}`" in sql.read(2)
-    assert "*" not in (sql.fill + sql.insert + sql.update + sql.read(2)).replace("COUNT(*)", "")
+    assert "*" not in (sql.fill + sql.insert + sql.update + sql.before).replace("COUNT(*)", "")
 
 
 def test_only_numbers_become_null_for_zero() -> None:
-    setting = Statements(ZTF, "null", same_window=True).fill.partition(") SET ")[2]
+    setting = Statements(ZTF, True, "null").fill.partition(") SET ")[2]
     assert setting.count("NULLIF") == sum(column.width is None for column in ZTF.features)
     assert "ssnamenr" not in setting
-    assert "NULLIF" not in Statements(ZTF, "zero", same_window=True).fill
+    assert "NULLIF" not in Statements(ZTF, True, "zero").fill
 
 
 def test_counts_are_compared_within_one_window_only() -> None:
-    assert "ncand" in Statements(ZTF, "zero", same_window=True).guard
-    assert "ncand" not in Statements(ZTF, "zero", same_window=False).guard
+    assert "ncand" in Statements(ZTF, True, "zero").guard
+    assert "ncand" not in Statements(ZTF, False, "zero").guard
 
 
 def test_a_name_with_quotes_is_quoted() -> None:

@@ -1,0 +1,130 @@
+"""Old values of changed rows, put back: a load in the other direction, from what the load kept before each commit."""
+# ruff: noqa: S608 - built of declared names alone
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import features
+from farm.errors import InputError
+from farm.galera import Account, connect
+from farm.load.lock import Lock
+from farm.load.merge import Merged, Work, merge
+from farm.load.place import Ledger, begun
+from farm.load.sql import FIELDS, STAGING, TABLE, Merge, name, names
+from farm.load.summary import SCHEMA
+from features.declare import Feature
+
+_GUARDS, _KEPT = ("farm_jdmax", "farm_ncand"), "farm_kept"
+
+
+@dataclass(frozen=True)
+class Undo(Merge):
+    """Old values into the table, where the row is still no further than the load left it."""
+
+    columns: tuple[str, ...]
+    """Names of the columns that the load wrote, as they stand in its file of old values."""
+
+    guards = _GUARDS
+
+    @cached_property
+    def written(self) -> tuple[Feature, ...]:
+        known = {each.name: each for each in self.survey.features}
+        return tuple(known[each] for each in self.columns)
+
+    def wanted(self, column: Feature) -> str:
+        kept = f"SUBSTR(s.{_KEPT}, {self.columns.index(column.name) + 1}, 1)"
+        return f"IF({kept} = '1', s.{name(column.name)}, o.{name(column.name)})"
+
+    @property
+    def stage(self) -> str:
+        guards = ", ".join(f"{name(one)} AS {other}" for one, other in (("jdmax", _GUARDS[0]), ("ncand", _GUARDS[1])))
+        mask = f"REPEAT('0', {len(self.columns)}) AS {_KEPT}"
+        return (
+            f"CREATE TEMPORARY TABLE {STAGING} (PRIMARY KEY ({self.key})) ENGINE=InnoDB"
+            f" SELECT {self.key}, {guards}, {mask}, {names(self.written)} FROM {TABLE} WHERE FALSE"
+        )
+
+    @property
+    def fill(self) -> str:
+        variables = [f"@v{at}" for at in range(len(self.columns))]
+        kept = ", ".join(f"IF({variable} <=> '', '0', '1')" for variable in variables)
+        values = ", ".join(
+            f"{name(column.name)} = {_value(column, variable)}"
+            for column, variable in zip(self.written, variables, strict=True)
+        )
+        return (
+            f"LOAD DATA LOCAL INFILE %s INTO TABLE {STAGING} {FIELDS} (@k, {', '.join((*_GUARDS, *variables))})"
+            f" SET {self.key} = CONVERT(UNHEX(@k) USING utf8), {_KEPT} = CONCAT({kept}), {values}"
+        )
+
+
+def _value(column: Feature, variable: str) -> str:
+    """The old value, of the text that ``sql.Statements.before`` made of it."""
+    if column.width is not None:
+        return f"CONVERT(UNHEX(SUBSTR({variable}, 2)) USING utf8)"
+    return f"NULLIF({variable}, '')"
+
+
+def undo(places: Path, account: Account) -> dict[str, Any]:
+    """Put back what the loads of these parts changed, the latest load first; returns the summary.
+
+    Goes on where an undo was interrupted. Raises InputError where nothing was loaded, LockedError where another loader
+    has the table, GaleraError where the old values cannot be put back.
+    """
+    loads = [each for each in reversed(begun(places)) if not (each.undo / "done").exists()]
+    if not loads:
+        raise InputError(f"nothing was loaded from {places.parent}, or all of it is undone already")
+    if (environment := loads[0].identity.environment) != account.environment:
+        raise InputError(
+            f"{places.parent} was loaded into {environment}, and {account.file} is of {account.environment}"
+        )
+    undone = [_undo(load, account) for load in loads]
+    totals = Counter[str]()
+    for merged, inserted in undone:
+        totals.update(
+            rows=merged.rows, restored=merged.updated, unchanged=merged.unchanged, guarded=len(merged.guarded),
+            gone=len(merged.absent), inserted=inserted, conflicts=merged.conflicts,
+        )  # fmt: skip
+    return {
+        "schema": SCHEMA,
+        "run": loads[0].identity.run,
+        "environment": environment,
+        "load": None,
+        "undo": {
+            "node": undone[-1][0].node,
+            "loads": len(loads),
+            **totals,
+            "guarded_objects": [name for merged, _ in undone for name in merged.guarded],
+            "gone_objects": [name for merged, _ in undone for name in merged.absent],
+        },
+        "ok": True,
+    }
+
+
+def _undo(load: Ledger, account: Account) -> tuple[Merged, int]:
+    """Undo one load; what became of the rows that it changed, and how many it inserted."""
+    known = load.identity
+    with connect(account) as node:
+        lock = Lock(account, TABLE, load.id, known.run)
+        chunk = lock.take(node)
+        if not load.done:
+            load.settle(chunk)  # old values of rows whose chunk was never committed are none
+        lock.release(node)
+        ledger = Ledger(load.undo) if load.undone else Ledger.create(load.undo, known)
+        lock = Lock(account, TABLE, ledger.id, known.run)
+        ledger.settle(lock.take(node))
+    before = load.folder / "before"
+    sql = Undo(features.survey(known.survey), known.same_window, known.columns)
+    what = Work(sql, ((before, _lines(before)),), insert=False, step="undo")
+    with lock.beating():
+        merged = merge(what, account, ledger, lock)
+    ledger.finish()
+    return merged, load.place.inserted
+
+
+def _lines(path: Path) -> int:
+    with path.open("rb") as file:
+        return sum(1 for _ in file)
