@@ -114,10 +114,10 @@ def migrate(survey: Survey, account: Account, how: How, todo: Migration) -> Clus
         if not todo.cluster.load_table:
             _patiently(node, lock.DDL)
         for change in todo.changes:
-            sys.stderr.write(f"{change_line(change)}\n")
             if change in todo.rolled:
                 _roll(survey, account, change)
             else:
+                sys.stderr.write(f"{change_line(change)}\n")
                 _everywhere(survey, account, node, change, how)
     return _compared(survey, account)
 
@@ -168,6 +168,7 @@ def _roll(survey: Survey, account: Account, change: Change) -> None:
             _enter(node, "RSU")
             table, _ = found.at(node, account)
             if change.key in plan(survey, table).keys:
+                sys.stderr.write(f"{change.what} {change.name} {change.detail} at {address} alone\n")
                 _patiently(node, change.sql(TABLE, plain=True))
                 _await_synced(node)
 
