@@ -27,7 +27,7 @@ _BLOCKS = 16
 def watch(board: Board) -> None:
     """Show the run until ``board.over``: a living view on a terminal, a line now and then elsewhere."""
     console = Console(stderr=True)
-    if console.is_terminal:
+    if console.is_terminal and not console.is_dumb_terminal:
         _live(board, console)
     else:
         _plain(board, lambda text: print(text, file=sys.stderr, flush=True))
