@@ -20,6 +20,8 @@ from farm.link import Worker, agent_command
 from farm.plan import choose
 from farm.preflight import Release
 from farm.runs import Run
+from farm.scheduler import Halt
+from farm.scheduler import halt as halting
 from farm.summary import Summary
 from farm.transport import Session, Transport
 from farm.worker.protocol import ROOT
@@ -99,6 +101,8 @@ def run(
     tries: int = 3,
     fetch: Sequence[str] = (),
     shuffle: bool = False,
+    halt: Halt | None = None,
+    timeout_percent: float | None = None,
 ) -> Summary:
     """Run the tasks. Raises what keeps a worker from working."""
     hosts = choose(inventory.group("workers"), limit, exclude)
@@ -107,7 +111,14 @@ def run(
     order = random.sample(tasks, len(tasks)) if shuffle else tasks
     made = runs.create(inventory.env, "run")
     named = any(task.detail for task in tasks)
-    meta = {"verb": "run", "fetch": list(fetch), "outputs": named, "tries": tries}
+    meta = {
+        "verb": "run",
+        "fetch": list(fetch),
+        "outputs": named,
+        "tries": tries,
+        "timeout_percent": timeout_percent,
+        "halt": str(halt) if halt else None,
+    }
     journal = execute.begin(made, inventory, release, workers, order, meta)
     try:
         return work(made, workers, release, transport, journal)
@@ -126,5 +137,7 @@ def work(run: Run, workers: Sequence[Worker], release: Release, transport: Trans
         title=f"run on {len(workers)} workers",
         collect=FileCollector(run, meta["fetch"]) if meta["fetch"] or meta["outputs"] else None,
         tries=meta["tries"],
+        halt=halting.parse(meta["halt"]) if meta["halt"] else None,
+        timeout_percent=meta["timeout_percent"],
     )
     return execute.execute(job, journal)

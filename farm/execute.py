@@ -4,12 +4,14 @@ import signal
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import gevent
 
-from farm import preflight, show
+from farm import detached, preflight, show
+from farm.attendant import Attendant
+from farm.board import Board
 from farm.inventory import Host, Inventory
 from farm.job import Job
 from farm.journal import Journal, Task
@@ -50,25 +52,68 @@ def begin(
 
 
 def execute(job: Job, journal: Journal) -> Summary:
-    """Run the job while the user looks on. The first interrupt drains the run, the second one kills what runs."""
+    """Run the job while the user looks on, and take orders.
+
+    The first interrupt drains the run, the second one kills what runs. A terminal that is closed ends nothing: the
+    run goes on and writes to its ``head.log``.
+    """
     with job.run.locked():
+        detached.announce(job.run)
         runner = Runner(job, journal)
-        watcher = gevent.spawn(show.watch, runner.board)
-        try:
-            with _interrupts(runner):
-                runner.execute()
-        finally:
-            runner.board.over = True
-            watcher.join(timeout=2)
-            watcher.kill()
+        with _Viewer(runner.board) as viewer, _signals(runner, viewer), _orders_taken(runner):
+            runner.execute()
     return summarise(job.run, journal)
 
 
+class _Viewer:
+    """Shows the board wherever standard error leads."""
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+        self._greenlet = gevent.spawn(self._look)
+
+    def _look(self) -> None:
+        with suppress(OSError):  # the terminal is gone
+            show.watch(self._board)
+
+    def begin_again(self) -> None:
+        self._greenlet.kill()
+        self._greenlet = gevent.spawn(self._look)
+
+    def __enter__(self) -> "_Viewer":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._board.over = True
+        self._greenlet.join(timeout=2)
+        self._greenlet.kill()
+
+
 @contextmanager
-def _interrupts(runner: Runner) -> Iterator[None]:
-    handlers = [gevent.signal_handler(number, runner.interrupt) for number in (signal.SIGINT, signal.SIGTERM)]
+def _signals(runner: Runner, viewer: _Viewer) -> Iterator[None]:
+    def hang_up() -> None:
+        detached.leave_terminal(runner.job.run)
+        viewer.begin_again()
+
+    wanted = {signal.SIGINT: runner.interrupt, signal.SIGTERM: runner.interrupt}
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        wanted[signal.SIGHUP] = hang_up
+    handlers = [gevent.signal_handler(number, handle) for number, handle in wanted.items()]
     try:
         yield
     finally:
-        for handler in handlers:
+        for number, handler in zip(wanted, handlers, strict=True):
             handler.cancel()
+            signal.signal(number, signal.getsignal(number))  # the event loop leaves the system's default behind
+
+
+@contextmanager
+def _orders_taken(runner: Runner) -> Iterator[None]:
+    attendant = Attendant(runner)
+    greenlet = gevent.spawn(attendant.attend)
+    runner.errands.guard(greenlet)
+    try:
+        yield
+    finally:
+        greenlet.kill()
+        attendant.leave()

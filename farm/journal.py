@@ -126,6 +126,11 @@ def reopened() -> Record:
     return ("UPDATE tasks SET state = 'pending', reason = '' WHERE state IN ('failed', 'cancelled')", ())
 
 
+def cancelled(reason: str) -> Record:
+    """What waits will not be done."""
+    return ("UPDATE tasks SET state = 'cancelled', reason = ? WHERE state IN ('pending', 'failed')", (reason,))
+
+
 def abandoned() -> Record:
     """What was on its way when the former head of the run ended is lost."""
     return (

@@ -154,6 +154,9 @@ class Runner:
         """Whether the worker belongs to the run, up or not; one that cannot be used does not."""
         return name in self._links and name not in self._hopeless
 
+    def is_up(self, name: str) -> bool:
+        return self._links[name].up
+
     def add(self, worker: Worker) -> Record:
         """Take in a worker. Returns what the journal is to know of it."""
         self._hopeless.pop(worker.name, None)

@@ -4,11 +4,13 @@ import fcntl
 import json
 import re
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TextIO
 
 from farm.errors import LockedError, RunError
 from farm.home import Home
@@ -50,6 +52,11 @@ class Run:
         return self.folder / "logs"
 
     @property
+    def head_log(self) -> Path:
+        """What the head printed since it had no terminal any more, if it lost it or never had one."""
+        return self.folder / "head.log"
+
+    @property
     def objects(self) -> Path:
         """The objects that the run was asked for by name, if it was: one a line."""
         return self.folder / "objects.txt"
@@ -70,21 +77,27 @@ class Run:
     def locked(self) -> Iterator[None]:
         """Hold the run against a second head. Raises LockedError where another one holds it."""
         with (self.folder / "lock").open("a") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            # Once more after a moment: somebody may just be looking whether it is held.
+            if not any(_lock(file, fcntl.LOCK_EX, pause) for pause in (0.05, 0.2, 0)):
                 raise LockedError(
                     f"run {self.id} is held by another farm process on this machine: wait for it, or end it first"
-                ) from None
+                )
             yield
 
     def is_held(self) -> bool:
         """Whether a head works at it now."""
-        try:
-            with self.locked():
-                return False
-        except LockedError:
-            return True
+        with (self.folder / "lock").open("a") as file:
+            return not _lock(file, fcntl.LOCK_SH, 0)
+
+
+def _lock(file: TextIO, kind: int, pause: float) -> bool:
+    """Whether it can be had at once; else waits for a while."""
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        time.sleep(pause)
+        return False
+    return True
 
 
 def create(env: str, verb: str) -> Run:

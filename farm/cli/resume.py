@@ -7,6 +7,7 @@ import typer
 
 Run = Annotated[str, typer.Argument(metavar="RUN", help="Id of a run, a unique prefix of it, or last.")]
 From = Annotated[str, typer.Option("--inventory", "-i", help="Name under inventory/, or a path.")]
+Detach = Annotated[bool, typer.Option("--detach", help="Print the run's id, and leave it to itself.")]
 Limit = Annotated[str | None, typer.Option(help="These workers only: names with commas.")]
 AsJson = Annotated[bool, typer.Option("--json", help="The summary as JSON.")]
 
@@ -16,17 +17,26 @@ def register(app: typer.Typer) -> None:
     app.command()(retry)
 
 
-def resume(run: Run = "last", inventory: From = "lab", limit: Limit = None, as_json: AsJson = False) -> None:
+def resume(
+    run: Run = "last", inventory: From = "lab", limit: Limit = None, detach: Detach = False, as_json: AsJson = False
+) -> None:
     """Go on with a run that was interrupted, or whose head died."""
-    _go_on(run, inventory, limit, as_json, forgive=False)
+    _go_on(run, inventory, limit, detach, as_json, forgive=False)
 
 
-def retry(run: Run = "last", inventory: From = "lab", limit: Limit = None, as_json: AsJson = False) -> None:
+def retry(
+    run: Run = "last", inventory: From = "lab", limit: Limit = None, detach: Detach = False, as_json: AsJson = False
+) -> None:
     """Go on with a run, its held tasks too."""
-    _go_on(run, inventory, limit, as_json, forgive=True)
+    _go_on(run, inventory, limit, detach, as_json, forgive=True)
 
 
-def _go_on(run: str, inventory: str, limit: str | None, as_json: bool, forgive: bool) -> None:
+def _go_on(run: str, inventory: str, limit: str | None, detach: bool, as_json: bool, forgive: bool) -> None:
+    if detach:
+        from farm.detached import detach as leave
+
+        leave(as_json=as_json)
+
     from farm import report
     from farm import resume as driver
     from farm.inventory import load

@@ -15,7 +15,12 @@ def run(
     inventory: Annotated[str, typer.Option("--inventory", "-i", help="Name under inventory/, or a path.")] = "lab",
     slots: Annotated[int | None, typer.Option(min=1, help="Tasks at a time on each worker.")] = None,
     retries: Annotated[int, typer.Option(min=0, help="Further tries of a task that fails.")] = 2,
-    timeout: Annotated[str | None, typer.Option(help="For each attempt: 90s, 10m, 2h.")] = None,
+    timeout: Annotated[
+        str | None, typer.Option(help="For each attempt: 90s, 10m, 2h, or 300% of the median of the tasks done.")
+    ] = None,
+    halt: Annotated[
+        str | None, typer.Option(help="soon,fail=5: start no more once 5 tasks failed. now,fail=10%: and kill.")
+    ] = None,
     fetch: Annotated[
         list[str] | None, typer.Option(metavar="GLOB", help="Bring these files of $FARM_OUT here.")
     ] = None,
@@ -23,16 +28,27 @@ def run(
     exclude: Annotated[str | None, typer.Option(help="Without these workers: names with commas.")] = None,
     shuffle: Annotated[bool, typer.Option("--shuffle", help="In random order.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the tasks and do nothing.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Print the run's id, and leave it to itself.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The tasks or summary as JSON.")] = False,
 ) -> None:
     """Run command lines on all workers; each has $FARM_TASK, $FARM_SLOT and a folder $FARM_OUT for its output."""
+    if detach and not dry_run:
+        from farm.detached import detach as leave
+
+        leave(as_json=as_json)
+
     from farm import commands, report
     from farm import tasks as reader
+    from farm.scheduler import halt as halting
+    from farm.scheduler import pace
 
+    relative = timeout is not None and timeout.endswith("%")
     try:
-        limit_seconds = reader.seconds(timeout) if timeout else None
+        limit_seconds = reader.seconds(timeout) if timeout and not relative else None
+        limit_percent = pace.percent(timeout) if timeout and relative else None
+        ending = halting.parse(halt) if halt else None
     except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--timeout") from None
+        raise typer.BadParameter(str(error)) from None
     todo = reader.read(tasks, limit_seconds)
     if dry_run:
         if as_json:
@@ -59,6 +75,8 @@ def run(
         tries=retries + 1,
         fetch=fetch or (),
         shuffle=shuffle,
+        halt=ending,
+        timeout_percent=limit_percent,
     )
     if as_json:
         typer.echo(json.dumps(summary.as_json()))

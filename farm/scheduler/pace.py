@@ -1,9 +1,18 @@
 """How long tasks may take by how long the others took. Pure."""
 
+import re
 from heapq import heappush, heappushpop
 
 ENOUGH = 3
 """Tasks that must be done until their median says something."""
+
+
+def percent(text: str) -> float:
+    """``300%``. Raises ValueError for what is no percentage above 100."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)%", text.strip())
+    if not match or float(match[1]) <= 100:
+        raise ValueError(f"{text!r} is no share of the median: write 300%, and more than 100%")
+    return float(match[1])
 
 
 class Pace:
