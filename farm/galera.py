@@ -323,7 +323,7 @@ def _meaning(error: Any, address: str, user: str) -> GaleraError:
         return NodeLostError(
             f"{address} does not answer ({said.rpartition('Errno')[2].strip(' -0123456789:()') or said})"
         )
-    if number == 1047:
+    if number == 1047 or "Not connected to Primary Component" in said:
         return NodeLostError(f"{address} is in no cluster with quorum")
     if number in _LOST:
         return NodeLostError(f"{address} was lost ({said})")
