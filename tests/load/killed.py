@@ -1,4 +1,7 @@
-"""csv_to_database, killed at one of the load's points: ``python killed.py POINT ARGUMENTS``. See docs/load.md."""
+"""csv_to_database in small chunks, killed at one of the load's points: ``python killed.py POINT ARGUMENTS``.
+
+The points are those of docs/load.md; ``never`` is none.
+"""
 
 import os
 import signal
@@ -6,12 +9,14 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from farm.load import main, merge, place
+from farm.load import main, merge, pacing
 from farm.load.lock import Lock
 from farm.load.place import Ledger
 
 CHUNK = 3
 """Where a point comes with every chunk, the loader dies at this one."""
+MOST = 200
+"""Rows of a chunk."""
 
 
 def die() -> None:
@@ -36,16 +41,18 @@ def at(owner: Any, name: str, number: int = 1, before: bool = False) -> None:
 
 
 POINTS: dict[str, Callable[[], None]] = {
+    "never": lambda: None,
     "begun": lambda: at(Lock, "take"),
     "staged": lambda: at(merge, "_stage"),
     "merged": lambda: at(Lock, "step", CHUNK, before=True),
     "prepared": lambda: at(Ledger, "prepare", CHUNK),
     "committed": lambda: at(merge, "_chunk", CHUNK),
     "loaded": lambda: at(merge, "merge"),
-    "read back": lambda: at(place.Ledger, "finish", before=True),
-    "finished": lambda: at(place.Ledger, "finish"),
+    "read back": lambda: at(Ledger, "finish", before=True),
+    "finished": lambda: at(Ledger, "finish"),
 }
 
 if __name__ == "__main__":
     POINTS[sys.argv.pop(1)]()
+    pacing.MOST = MOST
     main.main()
