@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from farm.diff.gates import DEFAULTS, Limits
+from farm.diff.run import require
 from farm.errors import Exit, FarmError, PartsError, ReleaseError, RunError, UnreachableError
 from farm.inventory import Host, Inventory
 from farm.journal import Journal
@@ -53,15 +55,16 @@ def ready(env: str, text: str) -> Ready:
     return Ready(run, PurePosixPath(meta["folder"]), tuple(names))
 
 
-def load(inventory: Inventory, text: str, transport: Transport) -> dict[str, Any]:
+def load(inventory: Inventory, text: str, transport: Transport, limits: Limits = DEFAULTS) -> dict[str, Any]:
     """Load a run on the loader of its inventory; returns the summary of ``csv_to_database``, also kept with the run.
 
-    Raises RunError, PartsError or GaleraError where it cannot be loaded, UnreachableError or ReleaseError for a loader
-    that is a host of its own.
+    Raises GateError where it would change more than ``limits`` let through, RunError, PartsError or GaleraError where
+    it cannot be loaded, UnreachableError or ReleaseError for a loader that is a host of its own.
     """
     loader = inventory.group("loader")[0]
     what = ready(inventory.env, text)
     with what.run.locked():
+        require(inventory, what.run, limits)
         said = _here(inventory, what) if loader.local else _there(loader, what, transport, inventory.shared_dir)
         keep(what.run, said)
     return said

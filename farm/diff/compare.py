@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from farm.load.columns import Values, parse
 from farm.load.guard import further
 from farm.load.progress import Progress
 from farm.load.sql import TABLE, exact, name
+from farm.parts import Part
 from features.declare import Feature
 
 _BATCH = 900
@@ -76,14 +76,13 @@ class _Comparison:
         self._empty = not self.node.rows(f"SELECT 1 FROM {TABLE} LIMIT 1")  # noqa: S608
 
     def run(self) -> Diff:
-        progress = Progress("diff", self.parts.rows)
-        for part in self.parts.parts:
-            for batch in read(part.csv, self.parts.survey, _BATCH):
-                self._add(batch)
-                progress.add(batch.size)
-        progress.done()
+        rows = self.parts.rows
+        if self._empty:
+            first = next((batch for part in self.parts.parts for batch in self._batches(part)), None)
+            self._note_new(self._keys(first)[: self.worst] if first else [], rows)
+        else:
+            self._read()
         gone, gone_objects = self._gone()
-        rows = progress.rows
         return Diff(
             run=self.parts.run,
             environment=self.parts.environment,
@@ -103,15 +102,32 @@ class _Comparison:
             lacking=self._lacking,
         )
 
-    def _add(self, batch: Batch) -> None:
+    def _read(self) -> None:
+        progress = Progress("diff", self.parts.rows)
+        for part in self.parts.parts:
+            for batch in self._batches(part):
+                self._add(batch)
+                progress.add(batch.size)
+        progress.done()
+
+    def _batches(self, part: Part) -> Iterator[Batch]:
+        return read(part.csv, self.parts.survey, _BATCH)
+
+    def _keys(self, batch: Batch) -> list[str]:
         keys: list[str] = batch.values[self.parts.survey.key.name].data.tolist()
+        return keys
+
+    def _note_new(self, keys: Sequence[str], number: int) -> None:
+        self.missing += keys[: self.worst - len(self.missing)]
+        self.new += number
+
+    def _add(self, batch: Batch) -> None:
+        keys = self._keys(batch)
         self.keys.append(_folded(keys))
-        found, rows = ({}, []) if self._empty else self._table(keys)
+        found, rows = self._table(keys)
         if len(rows) < len(keys):
             present = set(rows)
-            lacking = (key for at, key in enumerate(keys) if at not in present)
-            self.missing += islice(lacking, self.worst - len(self.missing))
-            self.new += len(keys) - len(rows)
+            self._note_new([key for at, key in enumerate(keys) if at not in present], len(keys) - len(rows))
         if not rows:
             return
         both = {column: _take(batch.values[column], rows) for column in found}

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from farm.diff.result import Diff
 from farm.errors import GateError, InputError
+from features import SURVEYS
+from features import survey as survey_of
 
 MAX_CHANGED = 0.1
 MAX_NEW_NULLS = 0.01
@@ -32,6 +34,9 @@ class Limits:
     new_nulls: Limit = field(default_factory=lambda: Limit(MAX_NEW_NULLS))
 
 
+DEFAULTS = Limits()
+
+
 @dataclass(frozen=True)
 class Breach:
     """A feature that changes in a greater share of rows than its limit; ``flag`` is the gate's option."""
@@ -43,11 +48,12 @@ class Breach:
     limit: float
 
 
-def limits(max_changed: Sequence[str], max_new_nulls: Sequence[str], known: Collection[str]) -> Limits:
-    """Limits from what was typed: ``0.3``, ``30%`` or ``magrmean=0.3``, each for all features or for one that is known.
+def limits(max_changed: Sequence[str], max_new_nulls: Sequence[str]) -> Limits:
+    """Limits from what was typed: ``0.3``, ``30%`` or ``magrmean=0.3``, each for all features or for one.
 
     Raises InputError for something else.
     """
+    known = {feature.name for survey in SURVEYS for feature in survey_of(survey).features}
     return Limits(
         _limit("--max-changed", max_changed, MAX_CHANGED, known),
         _limit("--max-new-nulls", max_new_nulls, MAX_NEW_NULLS, known),
@@ -55,17 +61,17 @@ def limits(max_changed: Sequence[str], max_new_nulls: Sequence[str], known: Coll
 
 
 def judge(
-    diff: Diff, given: Limits, columns: Collection[str] | None = None, keep_not_null: Collection[str] = ()
+    diff: Diff, given: Limits, columns: Collection[str] = (), keep_not_null: Collection[str] = ()
 ) -> tuple[Breach, ...]:
     """The features that break a gate.
 
     A change of a value that moves by more than its feature's tolerance counts for --max-changed, as does one that
     ceases to be NULL where the table has any value of it; a value that becomes NULL counts for --max-new-nulls.
-    ``columns``: those that are loaded, None for all; ``keep_not_null``: those that no NULL is written to.
+    ``columns``: those that are loaded, none for all; ``keep_not_null``: those that no NULL is written to.
     """
     found = []
     for each in diff.features:
-        if columns is not None and each.name not in columns:
+        if columns and each.name not in columns:
             continue
         changed = each.moved + (0 if each.all_null else each.from_null)
         nulls = 0 if each.name in keep_not_null else each.to_null

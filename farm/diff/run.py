@@ -1,8 +1,6 @@
 """A run's comparison with the table, from the head: for ``farm diff``, and as the gate before a load."""
 
 import json
-from collections.abc import Collection
-from pathlib import Path
 
 from farm.diff.compare import compare
 from farm.diff.gates import Limits, judge, refusal
@@ -10,9 +8,11 @@ from farm.diff.result import Diff
 from farm.galera import read_account, require_client
 from farm.inventory import Inventory
 from farm.load.check import check_manifests
+from farm.load.options import Options
 from farm.runs import Run
 
 KEPT = "diff.json"
+EVERYTHING = Options()
 
 
 def diff(inventory: Inventory, run: Run, worst: int = 3) -> Diff:
@@ -25,21 +25,11 @@ def diff(inventory: Inventory, run: Run, worst: int = 3) -> Diff:
     return compare(check_manifests(run.parts), account, worst)
 
 
-def require(
-    inventory: Inventory,
-    run: Run,
-    limits: Limits,
-    columns: Collection[str] | None = None,
-    keep_not_null: Collection[str] = (),
-) -> Path:
-    """Let a load through, or raise GateError; the comparison is kept with the run either way, at the path returned.
-
-    ``columns``: those that are loaded, None for all; ``keep_not_null``: those that no NULL is written to.
-    """
+def require(inventory: Inventory, run: Run, limits: Limits, options: Options = EVERYTHING) -> None:
+    """Let a load through, or raise GateError; the comparison is kept with the run either way."""
     found = diff(inventory, run)
     run.load.mkdir(mode=0o700, exist_ok=True)
     kept = run.load / KEPT
     kept.write_text(json.dumps(found.as_json(), indent=2) + "\n", encoding="utf-8")
-    if breaches := judge(found, limits, columns, keep_not_null):
+    if breaches := judge(found, limits, options.columns, options.keep_not_null):
         raise refusal(found, breaches, f"farm diff {run.id} --inventory {inventory.env}, and {kept}")
-    return kept

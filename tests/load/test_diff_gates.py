@@ -59,7 +59,7 @@ def test_columns_that_keep_their_values_and_columns_that_are_not_loaded_do_not_c
 
 
 def test_limits_are_shares_for_all_features_or_for_one() -> None:
-    given = limits(["0.3", "gmag=0.9,rmag=5%"], [], NAMES)
+    given = limits(["0.3", "gmag=0.9,rmag=5%"], [])
     assert [given.changed.of(name) for name in ("gmag", "rmag", "decmean")] == [0.9, 0.05, 0.3]
     assert given.new_nulls == Limits().new_nulls
 
@@ -67,12 +67,12 @@ def test_limits_are_shares_for_all_features_or_for_one() -> None:
 @pytest.mark.parametrize("text", ["", "-1", "1.1", "nan", "much", "0.3.1", "gmag=", "gmag=2", "=0.3", "101%"])
 def test_a_limit_that_is_no_share_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="write a share from 0 to 1"):
-        limits([], [text], NAMES)
+        limits([], [text])
 
 
 def test_a_limit_of_an_unknown_feature_is_refused() -> None:
     with pytest.raises(InputError, match="no feature is named gmax"):
-        limits(["gmax=0.3"], [], NAMES)
+        limits(["gmax=0.3"], [])
 
 
 @pytest.mark.parametrize("number", [1, 3, 42])
@@ -87,7 +87,7 @@ def test_a_refusal_prints_the_flags_that_accept_it_and_they_do(number: int) -> N
     for flag, value in zip(command[1::2], command[2::2], strict=True):
         given[flag].append(value)
     assert (command[0], given["--inventory"]) == (RUN, ["lab"])
-    assert judge(found, limits(given["--max-changed"], given["--max-new-nulls"], NAMES)) == ()
+    assert judge(found, limits(given["--max-changed"], given["--max-new-nulls"])) == ()
 
 
 def test_a_refusal_says_share_rows_limit_and_how_to_keep_values() -> None:
