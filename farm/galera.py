@@ -5,6 +5,7 @@ The only module that imports mysql.connector; nothing of it is seen outside.
 
 import configparser
 import socket
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -140,6 +141,8 @@ class Node:
         import mysql.connector
 
         self.address = address
+        self.committing = 0.0
+        """When the last commit began, by the monotonic clock."""
         self._connection: Any = None
         with self._mapped(account.user):
             self._connection = mysql.connector.connect(
@@ -209,6 +212,7 @@ class Node:
                 yield chunk
 
     def commit(self) -> None:
+        self.committing = time.monotonic()
         with self._mapped():
             self._connection.commit()
 

@@ -104,9 +104,9 @@ class Manners:
         self._await_leave()
 
     def _applied(self, gentle: bool) -> float:
-        """Seconds until every node had the chunk, for as long as others write; 0 where nothing was written."""
+        """Seconds from the chunk's commit until every node had applied it, for as long as others write; else 0."""
         assert self._node is not None
-        begun, gtid = time.monotonic(), str(self._node.rows(_GTID)[0][0])
+        gtid = str(self._node.rows(_GTID)[0][0])
         if gtid == self._gtid:
             return 0.0
         with self._lock:
@@ -117,13 +117,13 @@ class Manners:
         asked = [each for each in self._watchers if each.now and each.address != self._node.address]
         for watcher in asked:
             watcher.applied(gtid, answers)
-        last = begun
+        last = time.monotonic()
         for _ in asked:
             try:
                 last = max(last, answers.get(timeout=ANSWER_SECONDS))
             except Empty:
                 return ANSWER_SECONDS
-        return last - begun
+        return last - self._node.committing
 
     def _await_leave(self) -> None:
         """Return when the cluster is well enough for another chunk."""

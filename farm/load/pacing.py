@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-FEWEST, MOST = 5, 5_000
+FEWEST, MOST = 10, 5_000
 """Rows of a chunk."""
-GENTLE_SECONDS, EAGER_SECONDS = 0.004, 0.5
-REST = 2.0
+GENTLE_SECONDS, EAGER_SECONDS = 0.005, 0.5
+REST = 1.0
 """Beside other writers: seconds of rest for each second of a chunk."""
 SLOW_SECONDS = 0.2
 PATIENCE = 60.0
@@ -123,13 +123,13 @@ class Pace:
         self.rows = FEWEST
 
     def after(self, rows: int, seconds: float, applied: float, gentle: bool) -> float:
-        """Seconds to rest after a chunk of ``rows`` that took ``seconds``, and ``applied`` more at the slowest node."""
-        busy = max(seconds, applied) if gentle else seconds
-        wanted = GENTLE_SECONDS if gentle else EAGER_SECONDS
-        factor = min(max(wanted / max(busy, 1e-6), 0.3), 2.0)
-        self.rows = int(min(max(rows * factor if rows >= self.rows else self.rows, FEWEST), MOST))
-        rest = REST * (seconds + applied) if gentle else 0.0
+        """Seconds to rest after a chunk of ``rows`` that took ``seconds``, its commit ``applied`` seconds at all nodes."""
+        busy, wanted = (applied, GENTLE_SECONDS) if gentle else (seconds, EAGER_SECONDS)
+        factor = min(max(wanted / max(busy, 1e-6), 0.5), 1.5)
+        if rows >= self.rows:
+            self.rows = int(min(max(rows * factor + 0.5, FEWEST), MOST))
+        rest = REST * seconds if gentle else 0.0
         if self.max_rate:
             self.rows = max(1, min(self.rows, int(self.max_rate / 2)))
-            rest = max(rest, rows / self.max_rate - seconds - applied)
+            rest = max(rest, rows / self.max_rate - seconds)
         return rest
