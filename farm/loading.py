@@ -5,6 +5,7 @@ import secrets
 import shlex
 import shutil
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -14,6 +15,7 @@ from farm.diff.run import require
 from farm.errors import Exit, FarmError, PartsError, ReleaseError, RunError, UnreachableError
 from farm.inventory import Host, Inventory
 from farm.journal import Journal
+from farm.load.options import EVERYTHING, Options
 from farm.runs import Run, find
 from farm.transport import Session, Transport
 
@@ -55,7 +57,9 @@ def ready(env: str, text: str) -> Ready:
     return Ready(run, PurePosixPath(meta["folder"]), tuple(names))
 
 
-def load(inventory: Inventory, text: str, transport: Transport, limits: Limits = DEFAULTS) -> dict[str, Any]:
+def load(
+    inventory: Inventory, text: str, transport: Transport, limits: Limits = DEFAULTS, options: Options = EVERYTHING
+) -> dict[str, Any]:
     """Load a run on the loader of its inventory; returns the summary of ``csv_to_database``, also kept with the run.
 
     Raises GateError where it would change more than ``limits`` let through, RunError, PartsError or GaleraError where
@@ -64,28 +68,61 @@ def load(inventory: Inventory, text: str, transport: Transport, limits: Limits =
     loader = inventory.group("loader")[0]
     what = ready(inventory.env, text)
     with what.run.locked():
-        require(inventory, what.run, limits)
-        said = _here(inventory, what) if loader.local else _there(loader, what, transport, inventory.shared_dir)
+        require(inventory, what.run, limits, options)
+        if loader.local:
+            said = _here(inventory, what, options)
+        else:
+            said = _there(loader, what, transport, inventory.shared_dir, options.argv())
+        keep(what.run, said)
+    return said
+
+
+def undo(inventory: Inventory, text: str, transport: Transport) -> dict[str, Any]:
+    """Put back what loads of a run changed, on the loader; returns the summary of ``csv_to_database --undo``.
+
+    Raises what ``load`` raises, and InputError where the run was not loaded.
+    """
+    loader = inventory.group("loader")[0]
+    what = ready(inventory.env, text)
+    with what.run.locked():
+        if loader.local:
+            said = _undo_here(inventory, what)
+        else:
+            said = _there(loader, what, transport, inventory.shared_dir, ["--undo"])
         keep(what.run, said)
     return said
 
 
 def keep(run: Run, said: dict[str, Any]) -> None:
-    """Keep a load's summary with its run, and the names of guarded and absent objects as lists of their own."""
+    """Keep a load's summary with its run, and the names of guarded and absent objects as lists of their own.
+
+    The lists have an object a line, as ``farm rebuild --objects`` takes them. Of an undo, ``undo.json`` alone is kept.
+    """
     run.load.mkdir(mode=0o700, exist_ok=True)
-    (run.load / "summary.json").write_text(json.dumps(said, indent=2) + "\n", encoding="utf-8")
+    name = "undo" if "undo" in said else "summary"
+    (run.load / f"{name}.json").write_text(json.dumps(said, indent=2) + "\n", encoding="utf-8")
+    if name == "undo":
+        return
     for name in ("guarded", "absent"):
         objects = said["load"][f"{name}_objects"]
         (run.load / f"{name}.txt").write_text("".join(f"{each}\n" for each in objects), encoding="utf-8")
 
 
-def _here(inventory: Inventory, what: Ready) -> dict[str, Any]:
+def _here(inventory: Inventory, what: Ready, options: Options) -> dict[str, Any]:
     from farm.load.main import load as csv_to_database
 
-    return csv_to_database(what.run.parts, inventory.home.secret("galera_loader.cnf"))
+    return csv_to_database(what.run.parts, inventory.home.secret("galera_loader.cnf"), options)
 
 
-def _there(loader: Host, what: Ready, transport: Transport, shared: Path | None) -> dict[str, Any]:
+def _undo_here(inventory: Inventory, what: Ready) -> dict[str, Any]:
+    from farm.load.main import undo as csv_to_database_undo
+
+    return csv_to_database_undo(what.run.parts, inventory.home.secret("galera_loader.cnf"))
+
+
+def _there(
+    loader: Host, what: Ready, transport: Transport, shared: Path | None, arguments: Sequence[str]
+) -> dict[str, Any]:
     session = transport.connect(loader)
     try:
         program = what.release / "bin" / "csv_to_database"
@@ -94,7 +131,7 @@ def _there(loader: Host, what: Ready, transport: Transport, shared: Path | None)
                 f"{loader.where} lacks {program}, the program of the run's release: ansible-playbook provision.yml"
             )
         folder = _share(what, shared) if shared else _bring(session, what)
-        command = shlex.join([str(program), str(folder), "--option-file", str(OPTION_FILE), "--json"])
+        command = shlex.join([str(program), str(folder), "--option-file", str(OPTION_FILE), "--json", *arguments])
         return _follow(session, loader, command)
     finally:
         session.close()

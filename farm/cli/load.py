@@ -1,9 +1,15 @@
 """``farm load``."""
 
 import json
+from enum import StrEnum
 from typing import Annotated
 
 import typer
+
+
+class Verify(StrEnum):
+    ALL = "all"
+    SAMPLE = "sample"
 
 
 def register(app: typer.Typer) -> None:
@@ -21,16 +27,33 @@ def load(
     max_new_nulls: Annotated[
         list[str] | None, typer.Option(help="Share of rows in which a feature may become NULL. Default 0.01.")
     ] = None,
+    columns: Annotated[
+        list[str], typer.Option(metavar="A,B", help="Load these columns only, and only into rows that are there.")
+    ] = [],  # noqa: B006 - typer's way
+    keep_not_null: Annotated[
+        list[str], typer.Option(metavar="A,B", help="Keep the old value where the new one is NULL.")
+    ] = [],  # noqa: B006
+    max_rate: Annotated[float | None, typer.Option(min=1, help="Rows a second, at most.")] = None,
+    verify: Annotated[Verify, typer.Option(help="Read back every row, or a sample.")] = Verify.ALL,
+    undo: Annotated[bool, typer.Option("--undo", help="Put back what loads of this run changed.")] = False,
 ) -> None:
-    """Load a run into Galera, and read every row back from another node."""
+    """Load a run into Galera, and read every row back from two other nodes. Interrupted, it goes on when run again."""
     from farm import loading
     from farm.diff.gates import limits
     from farm.inventory import load as read
+    from farm.load.options import Options, together
     from farm.load.summary import exit_code, lines
     from farm.transport.ssh import SshTransport
 
     given = limits(max_changed or (), max_new_nulls or ())
+    options = Options(together(columns), together(keep_not_null), max_rate, verify is Verify.SAMPLE)
+    if undo and (options != Options() or max_changed or max_new_nulls):
+        raise typer.BadParameter("--undo takes no other option: it puts back all that loads of the run changed")
     environment = read(inventory)
-    said = loading.load(environment, run, SshTransport(environment.home.known_hosts), given)
+    transport = SshTransport(environment.home.known_hosts)
+    if undo:
+        said = loading.undo(environment, run, transport)
+    else:
+        said = loading.load(environment, run, transport, given, options)
     typer.echo(json.dumps(said) if as_json else "\n".join(lines(said)))
     raise typer.Exit(exit_code(said))

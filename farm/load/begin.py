@@ -10,7 +10,7 @@ from farm.galera import Account, connect
 from farm.load.check import Parts
 from farm.load.lock import Lock
 from farm.load.merge import Work
-from farm.load.place import Identity, Ledger, begun, new
+from farm.load.place import Identity, Ledger, begun, dead, new
 from farm.load.progress import Progress
 from farm.load.sql import TABLE, Statements
 from farm.load.table import require_declared
@@ -43,12 +43,11 @@ def begin(places: Path, account: Account, wanted: Identity, what: Work) -> Itera
     with connect(account) as node:
         require_declared(node, account, what.sql)
         ledger = ledger_of(places, wanted)
-        lock = Lock(account, TABLE, ledger.id, wanted.run)
+        lock = Lock(account, TABLE, ledger.id, wanted.run, dead(places))
         chunk = lock.take(node)
         if not ledger.fits(chunk):
-            lock.release(node)
             ledger = new(places, wanted)
-            lock = Lock(account, TABLE, ledger.id, wanted.run)
+            lock = Lock(account, TABLE, ledger.id, wanted.run, dead(places))
             chunk = lock.take(node)
         ledger.settle(chunk)
     if ledger.place.rows:

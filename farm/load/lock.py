@@ -10,7 +10,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 
 from farm.errors import GaleraError, LockedError
@@ -56,10 +56,12 @@ _RELEASE = f"UPDATE {TABLE} SET holder = NULL WHERE target = %s AND id = '' AND 
 
 
 class Lock:
-    """The lock of ``target`` for the load ``id`` of a run. A load that died takes it again at once, by its id."""
+    """The lock of ``target`` for the load ``id`` of a run."""
 
-    def __init__(self, account: Account, target: str, id: str, run: str) -> None:
+    def __init__(self, account: Account, target: str, id: str, run: str, dead: Collection[str] = ()) -> None:
+        """``dead``: loads that are known to have ended; a lock that one of them left is taken at once."""
         self.target, self.id = target, id
+        self._free = {None, id, *dead}
         self._account = account
         self._who = (run[:64], f"{getpass.getuser()} (process {os.getpid()})"[:64], socket.gethostname()[:255])
         self._beaten = 0.0
@@ -82,7 +84,7 @@ class Lock:
 
     def _take(self, node: Node) -> int:
         held = node.rows(_WHO, (self.target,))
-        if held and held[0][0] not in (None, self.id) and held[0][5] < STALE_SECONDS:
+        if held and held[0][0] not in self._free and held[0][5] < STALE_SECONDS:
             node.rollback()
             _, owner, host, run, since, silent = held[0]
             raise LockedError(

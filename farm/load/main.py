@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from farm.ending import ending
 from farm.errors import PartsError
-from farm.load.options import Options, listed
+from farm.load.options import EVERYTHING, Options, listed
 
 if TYPE_CHECKING:
     from farm.galera import Account
-
-EVERYTHING = Options()
 
 
 def main() -> None:

@@ -41,6 +41,9 @@ class Options:
             raise InputError(f"--keep-not-null names {useless[0]}, which --columns does not load")
 
 
+EVERYTHING = Options()
+
+
 def listed(text: str) -> tuple[str, ...]:
     """``a,b`` as names, each once, in their order."""
     return tuple(dict.fromkeys(each.strip() for each in text.split(",") if each.strip()))

@@ -166,6 +166,12 @@ def begun(places: Path) -> list[Ledger]:
     return [Ledger(path) for path in folders if (path / "load.json").exists()]
 
 
+def dead(places: Path) -> set[str]:
+    """Ids of all loads of these parts, and of their undoing: whoever holds the places knows that none of them lives."""
+    folders = (path.parent for pattern in ("*/load.json", "*/undo/load.json") for path in places.glob(pattern))
+    return {_identity(folder).id for folder in folders}
+
+
 def new(places: Path, identity: Identity) -> Ledger:
     numbers = [int(path.name) for path in places.iterdir() if path.name.isdigit()]
     return Ledger.create(places / f"{max(numbers, default=0) + 1:04d}", identity)

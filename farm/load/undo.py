@@ -12,7 +12,7 @@ from farm.errors import InputError
 from farm.galera import Account, connect
 from farm.load.lock import Lock
 from farm.load.merge import Merged, Work, merge
-from farm.load.place import Ledger, begun
+from farm.load.place import Ledger, begun, dead
 from farm.load.sql import FIELDS, STAGING, TABLE, Merge, name, names
 from farm.load.summary import SCHEMA
 from features.declare import Feature
@@ -81,7 +81,7 @@ def undo(places: Path, account: Account) -> dict[str, Any]:
         raise InputError(
             f"{places.parent} was loaded into {environment}, and {account.file} is of {account.environment}"
         )
-    undone = [_undo(load, account) for load in loads]
+    undone = [_undo(places, load, account) for load in loads]
     totals = Counter[str]()
     for merged, inserted in undone:
         totals.update(
@@ -104,17 +104,16 @@ def undo(places: Path, account: Account) -> dict[str, Any]:
     }
 
 
-def _undo(load: Ledger, account: Account) -> tuple[Merged, int]:
+def _undo(places: Path, load: Ledger, account: Account) -> tuple[Merged, int]:
     """Undo one load; what became of the rows that it changed, and how many it inserted."""
     known = load.identity
     with connect(account) as node:
-        lock = Lock(account, TABLE, load.id, known.run)
+        lock = Lock(account, TABLE, load.id, known.run, dead(places))
         chunk = lock.take(node)
         if not load.done:
             load.settle(chunk)  # old values of rows whose chunk was never committed are none
-        lock.release(node)
         ledger = Ledger(load.undo) if load.undone else Ledger.create(load.undo, known)
-        lock = Lock(account, TABLE, ledger.id, known.run)
+        lock = Lock(account, TABLE, ledger.id, known.run, dead(places))
         ledger.settle(lock.take(node))
     before = load.folder / "before"
     sql = Undo(features.survey(known.survey), known.same_window, known.columns)

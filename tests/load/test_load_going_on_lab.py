@@ -34,7 +34,7 @@ class Prepared:
     """And after one that nobody disturbed."""
 
     def renew(self) -> None:
-        self.own.sql("DELETE FROM objects; INSERT INTO objects SELECT * FROM before_load")
+        self.own.sql("DELETE FROM farm_load; DELETE FROM objects; INSERT INTO objects SELECT * FROM before_load")
 
     def require_undone(self) -> None:
         """The rows that were there before the load are as they were, to the last bit."""
@@ -100,7 +100,7 @@ def test_a_loader_killed_when_it_had_finished_begins_anew(case: Prepared) -> Non
 def test_a_loader_killed_at_five_random_moments_goes_on_each_time(case: Prepared) -> None:
     killed = 0
     while killed < 5:
-        loader = start(case.parts, case.option_file, "--max-rate=1000")
+        loader = start(case.parts, case.option_file, "--max-rate=2000")
         await_line(loader.stderr, "check")
         time.sleep(random.uniform(0.05, 1.0))
         loader.kill()

@@ -16,6 +16,8 @@ from farm.errors import GaleraError, PartsError, ReleaseError, RunError, Unreach
 from farm.events import State
 from farm.inventory import Host
 from farm.journal import Journal, Task
+from farm.load.main import _arguments
+from farm.load.options import EVERYTHING, Options
 from farm.loading import Ready, ready
 from farm.runs import create
 from farm.transport import Completed
@@ -134,8 +136,10 @@ def install(session: LocalSession, script: str) -> None:
     program.chmod(0o755)
 
 
-def there(what: Ready, session: LocalSession, shared: Path | None = None) -> dict[str, object]:
-    return loading._there(HOST, what, LocalTransport(session), shared)
+def there(
+    what: Ready, session: LocalSession, shared: Path | None = None, options: Options = EVERYTHING
+) -> dict[str, object]:
+    return loading._there(HOST, what, LocalTransport(session), shared, options.argv())
 
 
 def test_a_loader_of_its_own_gets_the_parts_and_runs_the_program_of_the_runs_release(
@@ -149,6 +153,17 @@ def test_a_loader_of_its_own_gets_the_parts_and_runs_the_program_of_the_runs_rel
     assert [path.read_bytes() for path in copies] == [path.read_bytes() for path in files(run)]
     assert "stage 3 of 3 rows" in capfd.readouterr().err
     assert session.commands[-1] == "close"
+
+
+def test_what_the_operator_asked_for_reaches_the_program_on_the_loader(session: LocalSession) -> None:
+    make_run("lab", [simulate(3)])
+    install(session, """echo '{"argv": "'"$*"'"}'""")
+    options = Options(("gmag", "rmag"), ("gmag",), max_rate=500.0, sample=True)
+    argv = str(there(ready("lab", "last"), session, options=options)["argv"]).split()[4:]
+    assert argv == ["--columns=gmag,rmag", "--keep-not-null=gmag", "--max-rate=500.0", "--verify=sample"]
+    arguments = _arguments().parse_args(["DIR", "--option-file=FILE", *argv])
+    assert (arguments.columns, arguments.keep_not_null) == (options.columns, options.keep_not_null)
+    assert (arguments.max_rate, arguments.verify) == (500.0, "sample")
 
 
 def test_parts_that_the_loader_has_are_not_copied_again(session: LocalSession) -> None:
@@ -198,6 +213,15 @@ def test_a_summary_is_kept_with_its_run_and_its_lists_beside_it() -> None:
     assert json.loads((run.load / "summary.json").read_text()) == said
     assert (run.load / "guarded.txt").read_text() == "ZTF1\nZTF2\n"
     assert (run.load / "absent.txt").read_text() == ""
+
+
+def test_an_undo_is_kept_beside_the_load_s_summary() -> None:
+    run = make_run("lab", [simulate(3)])
+    loading.keep(run, {"load": {"guarded_objects": ["ZTF1"], "absent_objects": []}})
+    loading.keep(run, {"load": None, "undo": {"restored": 3}})
+    assert json.loads((run.load / "undo.json").read_text())["undo"] == {"restored": 3}
+    assert (run.load / "guarded.txt").read_text() == "ZTF1\n"
+    assert "load" in json.loads((run.load / "summary.json").read_text())
 
 
 def test_the_folder_of_the_release_is_a_path_of_the_loader() -> None:
