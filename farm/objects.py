@@ -4,13 +4,13 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from farm.errors import GaleraError, InputError
-from farm.galera import Account, NodeLostError, connect, read_account
 from farm.inventory import Inventory
-from farm.load.sql import TABLE, name
-from features import survey
+
+if TYPE_CHECKING:
+    from farm.galera import Account
 
 WHERE_SECONDS = 50
 """What a condition may cost the database."""
@@ -42,6 +42,8 @@ def of(inventory: Inventory, file: Path | None, condition: str | None) -> Object
     if file is not None:
         return listed(file)
     if condition is not None:
+        from farm.galera import read_account
+
         return selected(read_account(inventory.home.secret("galera_reader.cnf")), condition)
     return None
 
@@ -58,7 +60,7 @@ def listed(file: Path) -> Objects:
     return _objects((line.strip() for line in lines if line.strip()), str(file), f"the list of objects {file} is empty")
 
 
-def selected(account: Account, condition: str) -> Objects:
+def selected(account: "Account", condition: str) -> Objects:
     """The objects whose row in table ``objects`` meets an SQL condition, evaluated once, in a read-only transaction.
 
     Raises InputError where the condition is not SQL, selects nothing or takes more than ``WHERE_SECONDS``, GaleraError
@@ -66,6 +68,11 @@ def selected(account: Account, condition: str) -> Objects:
     """
     if ";" in condition:
         raise InputError("--where is one condition, as it stands after WHERE, without a semicolon")
+
+    from farm.galera import NodeLostError, connect
+    from farm.load.sql import TABLE, name
+    from features import survey
+
     key = name(survey("ztf").key.name)
     with connect(account) as node:
         node.execute(f"SET SESSION max_statement_time = {WHERE_SECONDS}")

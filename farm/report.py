@@ -1,15 +1,17 @@
 """What verbs print at their end: tables for people, on standard output."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from farm.errors import HostKeyError, ReleaseError, SetupError, UnreachableError
 from farm.figures import SEED, SEED_OBJECTS, Bench, Figure
 from farm.plan import Plan
 from farm.preflight import Report
-from farm.prune import Pruned
 from farm.show import clock, size, table
 from farm.summary import Overview, Summary, WorkerShare
+
+if TYPE_CHECKING:
+    from farm.prune import Pruned
 
 SHOWN = 20
 """Lines of a list that are printed."""
@@ -103,7 +105,7 @@ def runs(found: Sequence[Overview]) -> None:
     table("Runs", ("run", "state", "tasks done", "loaded"), rows)
 
 
-def prune(pruned: Pruned) -> None:
+def prune(pruned: "Pruned") -> None:
     """What went, by run and host, and what stays although it is old."""
     rows = [
         (each.run, each.host, each.path.rpartition("/")[2] if each.host == "head" else "", size(each.bytes))
