@@ -20,6 +20,14 @@ from farm.errors import InventoryError, LabError
 from farm.home import Home
 
 _TEMPLATE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
+_OF_ENVIRONMENT = (
+    "farm_window",
+    "farm_zeros",
+    "farm_load_mode",
+    "farm_shared_dir",
+    "farm_galera_ca",
+    "farm_lab_bridge",
+)
 _ENV_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
@@ -63,6 +71,8 @@ class Inventory:
     zeros: Literal["zero", "null"]
     load_mode: Literal["upsert", "update"]
     shared_dir: Path | None
+    galera_ca: Path | None
+    """The certificate authority of Galera, on the head, where connections to it are by TLS."""
     """A folder that workers, head and loader share."""
     _data: Mapping[str, Any] = field(repr=False)
 
@@ -191,7 +201,7 @@ def load(name: str) -> Inventory:
         raise InventoryError(f"inventory {env} ({path}) is empty: name its hosts there")
     common = _Reader(env, "every host", _common(env, hosts))
     _refuse_dead_lab(env, common.text("farm_lab_bridge", ""))
-    shared = common.text("farm_shared_dir", "")
+    shared, authority = common.text("farm_shared_dir", ""), common.text("farm_galera_ca", "")
     return Inventory(
         env=env,
         path=path,
@@ -200,6 +210,7 @@ def load(name: str) -> Inventory:
         zeros=common.choice("farm_zeros", ("zero", "null")),
         load_mode=common.choice("farm_load_mode", ("upsert", "update")),
         shared_dir=Path(shared) if shared else None,
+        galera_ca=Path(authority).expanduser() if authority else None,
         _data=data,
     )
 
@@ -208,7 +219,7 @@ def _common(env: str, hosts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """Variables that belong to the environment: every host that has one has the same."""
     found: dict[str, Any] = {}
     for host, variables in hosts.items():
-        for name in ("farm_window", "farm_zeros", "farm_load_mode", "farm_shared_dir", "farm_lab_bridge"):
+        for name in _OF_ENVIRONMENT:
             if name in variables and found.setdefault(name, variables[name]) != variables[name]:
                 raise InventoryError(
                     f"{name} of {host} in inventory {env} differs from another host's:"

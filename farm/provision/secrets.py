@@ -50,9 +50,10 @@ def passwords(inventory: Inventory, given: Mapping[str, str]) -> dict[str, str]:
 def option_file(inventory: Inventory, account: str, password: str, port: int, database: str) -> str:
     """A MySQL option file with farm's own section: all nodes, and how this environment loads."""
     hosts = ",".join(host.address for host in inventory.group("galera"))
+    tls = f"ssl-ca = {inventory.galera_ca}\n" if inventory.galera_ca else ""
     return (
         f"[client]\nuser = {account.replace('galera_', 'farm_')}\npassword = {password}\nport = {port}\n"
-        f"database = {database}\n\n[farm]\nenvironment = {inventory.env}\nhosts = {hosts}\n"
+        f"database = {database}\n{tls}\n[farm]\nenvironment = {inventory.env}\nhosts = {hosts}\n"
         f"mode = {inventory.load_mode}\nzeros = {inventory.zeros}\n"
         f"window = {inventory.window}\n"
     )
