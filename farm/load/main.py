@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from farm.ending import ending
 from farm.errors import PartsError
-from farm.load.options import EVERYTHING, Options, listed
+from farm.load.options import EVERYTHING, Options, add_options, options
 
 if TYPE_CHECKING:
     from farm.galera import Account
@@ -21,17 +21,14 @@ def main() -> None:
         if arguments.undo:
             said = undo(arguments.dir, arguments.option_file)
         else:
-            options = Options(
-                arguments.columns, arguments.keep_not_null, arguments.max_rate, sample=arguments.verify == "sample"
-            )
-            said = load(arguments.dir, arguments.option_file, options, arguments.verify_only)
+            said = load(arguments.dir, arguments.option_file, options(arguments), arguments.verify_only)
     from farm.load.summary import exit_code, lines
 
     sys.stdout.write(json.dumps(said) + "\n" if arguments.json else "\n".join(lines(said)) + "\n")
     sys.exit(exit_code(said))
 
 
-def load(folder: Path, option_file: Path, options: Options = EVERYTHING, verify_only: bool = False) -> dict[str, Any]:
+def load(folder: Path, option_file: Path, asked: Options = EVERYTHING, verify_only: bool = False) -> dict[str, Any]:
     """Check the parts in ``folder``, merge them, and read every row back from another node; returns the summary.
 
     Goes on where a load of the same parts was interrupted. Raises PartsError where the parts may not be loaded,
@@ -52,19 +49,19 @@ def load(folder: Path, option_file: Path, options: Options = EVERYTHING, verify_
             f"the parts in {folder} are of environment {parts.environment}, and {option_file} is of"
             f" {account.environment}: load them with the option file of their own"
         )
-    options.require_known(parts.survey)
-    mode = "update" if options.columns else account.mode
+    asked.require_known(parts.survey)
+    mode = "update" if asked.columns else account.mode
     clock.lap("check")
     if verify_only:
-        verified = verify(parts, account, None, options, options.sample)
+        verified = verify(parts, account, None, asked, asked.sample)
         clock.lap("verify")
         return summary(parts, mode, None, verified, clock.seconds)
-    what = work(parts, account, options)
-    wanted = identity(parts, account, statements(parts, account, options))
+    what = work(parts, account, asked)
+    wanted = identity(parts, account, statements(parts, account, asked))
     with held(folder) as places, begin(places, account, wanted, what) as (ledger, lock):
-        merged = merge(what, account, ledger, lock, options.max_rate)
+        merged = merge(what, account, ledger, lock, asked.max_rate)
         clock.lap("merge")
-        verified = verify(parts, account, merged.node, options, options.sample)
+        verified = verify(parts, account, merged.node, asked, asked.sample)
         clock.lap("verify")
         ledger.finish()
     return summary(parts, mode, merged, verified, clock.seconds)
@@ -109,16 +106,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument(
         "--option-file", type=Path, required=True, metavar="FILE", help="MySQL option file of farm_loader, mode 0600"
     )
-    parser.add_argument(
-        "--columns", type=listed, default=(), metavar="A,B", help="load these columns only, and only into rows there"
-    )
-    parser.add_argument(
-        "--keep-not-null", type=listed, default=(), metavar="A,B", help="keep the old value where the new one is NULL"
-    )
-    parser.add_argument("--max-rate", type=float, metavar="ROWS", help="load so many rows a second at most")
-    parser.add_argument(
-        "--verify", choices=("all", "sample"), default="all", help="read back every row (the default), or a sample"
-    )
+    add_options(parser)
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--verify-only", action="store_true", help="load nothing, only compare the table with the parts")
     what.add_argument("--undo", action="store_true", help="put back what loads of these parts changed")

@@ -1,5 +1,6 @@
 """What an operator may ask of a load, the same for ``farm load``, ``csv_to_database`` and the playbook. Pure."""
 
+from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -52,3 +53,21 @@ def listed(text: str) -> tuple[str, ...]:
 def together(names: Sequence[str]) -> tuple[str, ...]:
     """The names of an option that may be given more than once."""
     return listed(",".join(names))
+
+
+def add_options(parser: ArgumentParser) -> None:
+    """Add the arguments that ``options`` reads."""
+    parser.add_argument(
+        "--columns", type=listed, default=(), metavar="A,B", help="load these columns only, and only into rows there"
+    )
+    parser.add_argument(
+        "--keep-not-null", type=listed, default=(), metavar="A,B", help="keep the old value where the new one is NULL"
+    )
+    parser.add_argument("--max-rate", type=float, metavar="ROWS", help="load so many rows a second at most")
+    parser.add_argument(
+        "--verify", choices=("all", "sample"), default="all", help="read back every row (the default), or a sample"
+    )
+
+
+def options(arguments: Namespace) -> Options:
+    return Options(arguments.columns, arguments.keep_not_null, arguments.max_rate, arguments.verify == "sample")
