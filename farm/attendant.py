@@ -36,7 +36,7 @@ class Attendant:
     def leave(self) -> None:
         """The run is over."""
         for path, _ in orders.taken(self._run):
-            orders.answer(path, Answer(ok=False, text=f"run {self._run.id} has just ended"))
+            orders.answer(path, Answer(ok=False, text="everything has ended"))
 
     def _carry_out(self, path: Path, order: Order) -> None:
         try:
@@ -80,6 +80,6 @@ class Attendant:
             case "add":
                 assert order.added is not None
                 if self._runner.works(order.added.name):
-                    raise RunError(f"{order.added.name} works for run {self._run.id} already")
+                    raise RunError(f"{order.added.name} is at work already")
                 added = record.happened(now, order.added.name, "added", f"{order.added.slots} slots")
                 return Tick(), (self._runner.add(order.added), added)

@@ -77,28 +77,28 @@ def _living(env: str, text: str) -> Run:
 def _give(run: Run, order: Order) -> str:
     said = orders.give(run, order)
     if not said.ok:
-        raise RunError(f"run {run.id}: {said.text}")
+        raise RunError(f"in run {run.id}, {said.text}")
     return said.text
 
 
 def _write(run: Run, order: Order) -> str:
     history = History(run.journal)
     try:
-        history.commit([*_records(history, order), record.happened(time.time(), THE_RUN, "told", order.text)])
+        history.commit([*_records(run, history, order), record.happened(time.time(), THE_RUN, "told", order.text)])
     finally:
         history.close()
     return f"run {run.id}: {order.text}"
 
 
-def _records(history: History, order: Order) -> list[Record]:
+def _records(run: Run, history: History, order: Order) -> list[Record]:
     if not order.tasks:
         return [record.cancelled("cancelled by order")]
     for task in order.tasks:
         state = history.state(task)
         if state is None:
-            raise RunError(f"the run has no task {task}")
+            raise RunError(f"run {run.id} has no task {task}")
         if state not in _FROM[order.verb]:
-            raise RunError(f"task {task} is {state}: it cannot be {_PAST[order.verb]}")
+            raise RunError(f"in run {run.id}, task {task} is {state}: it cannot be {_PAST[order.verb]}")
     if order.verb == "unhold":
         return [record.unheld(task) for task in order.tasks]
     state = State.HELD if order.verb == "hold" else State.CANCELLED

@@ -57,10 +57,11 @@ def give(run: Run, order: Order) -> Answer:
     answer = path.with_suffix(".answer")
     deadline = time.monotonic() + _PATIENCE
     while not answer.exists():
-        if time.monotonic() > deadline or not run.is_held():
+        held = run.is_held()
+        if not held or time.monotonic() > deadline:
             path.unlink(missing_ok=True)
             if not answer.exists():
-                raise RunError(f"the head of run {run.id} does not answer: farm status {run.id}")
+                raise RunError(f"the head of run {run.id} {'does not answer' if held else 'has just ended'}")
         time.sleep(_LOOK)
     said = json.loads(answer.read_bytes())
     answer.unlink()

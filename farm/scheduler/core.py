@@ -296,7 +296,7 @@ class Scheduler:
         for task in tasks:
             known = self._tasks.get(task)
             if known is None:
-                self._actions.append(Refused(f"the run has no task {task}"))
+                self._actions.append(Refused(f"there is no task {task}"))
                 return False
             if known.state not in states and not (what == "unheld" and known.wanted is State.HELD):
                 self._actions.append(Refused(f"task {task} is {known.state}: it cannot be {what}"))
@@ -325,7 +325,7 @@ class Scheduler:
 
     def _drain_worker(self, name: str, *, drained: bool) -> None:
         if name not in self._workers:
-            self._actions.append(Refused(f"no worker {name} has worked for the run yet"))
+            self._actions.append(Refused(f"no worker {name} has been up"))
         elif self._workers[name].drained == drained:
             self._actions.append(Refused(f"{name} is {'' if drained else 'not '}drained"))
         elif drained and self._workers[name].in_service and self._workers.serving == 1:

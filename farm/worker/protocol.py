@@ -20,7 +20,7 @@ Both sides import this module, and each may run another release: the head refuse
 import json
 from typing import Any, NotRequired, TypedDict
 
-PROTOCOL = 1
+PROTOCOL = 2
 ROOT = "/var/lib/farm"
 """Where a worker keeps runs: ``runs/<run>/<task>.<attempt>/``."""
 LEASE = 5.0

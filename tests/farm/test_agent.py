@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from agents import LocalAgent, alive, eventually, gone, written
 
+from farm.worker.protocol import PROTOCOL
+
 STUBBORN = """
 setsid sh -c 'trap "" TERM HUP; echo $$ > {daemon}; while :; do sleep 1; done' > /dev/null 2>&1 &
 trap "" TERM
@@ -33,7 +35,7 @@ def stubborn(agent: LocalAgent, folder: Path, **options: float) -> tuple[int, in
 
 
 def test_it_says_who_it_is(agent: LocalAgent) -> None:
-    assert agent.hello["protocol"] == 1
+    assert agent.hello["protocol"] == PROTOCOL
     assert agent.hello["cores"] == os.cpu_count()
     assert agent.hello["memory"] > 2**20
 

@@ -249,7 +249,7 @@ def test_a_run_without_any_worker_ends_with_the_reason(farm: Farm) -> None:
 def test_an_agent_of_another_protocol_is_refused(farm: Farm) -> None:
     farm.agent = """echo '{"t": "hello", "protocol": 99}'; exec cat > /dev/null"""
     farm.make(sleeps(1))
-    with pytest.raises(UnreachableError, match=r"speaks protocol 99, this head 1.*provision\.yml"):
+    with pytest.raises(UnreachableError, match=r"speaks protocol 99, this head 2.*provision\.yml"):
         farm.go()
 
 
@@ -263,7 +263,7 @@ def test_an_agent_that_does_not_start_is_told(farm: Farm, agent: str) -> None:
 
 FORGER = """
 import json, sys
-print('{"t": "hello", "protocol": 1}', flush=True)
+print('{"t": "hello", "protocol": 2}', flush=True)
 for line in sys.stdin:
     told = json.loads(line)
     if told["t"] == "run":

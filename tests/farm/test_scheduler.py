@@ -406,11 +406,11 @@ def test_a_drained_worker_ends_what_it_has_and_gets_no_more() -> None:
 @pytest.mark.parametrize(
     ("order", "why"),
     [
-        (Hold(("t1", "nobody")), "the run has no task nobody"),
+        (Hold(("t1", "nobody")), "there is no task nobody"),
         (Hold(("t0",)), "task t0 is done: it cannot be held"),
         (CancelTasks(("t0",)), "task t0 is done: it cannot be cancelled"),
         (Unhold(("t1",)), "task t1 is running: it cannot be unheld"),
-        (DrainWorker("z"), "no worker z has worked for the run yet"),
+        (DrainWorker("z"), "no worker z has been up"),
         (DrainWorker("a"), "a is the last worker in service: farm cancel ends a run"),
         (UndrainWorker("a"), "a is not drained"),
     ],
