@@ -73,6 +73,12 @@ class History(Journal):
         )
         return int(number)
 
+    def span(self) -> float:
+        """Seconds from the begin of the run to what happened last."""
+        ((last,),) = self._rows("SELECT max(max(started, coalesce(ended, 0))) FROM attempts")
+        begun = self.meta()["begun"]
+        return float((last or begun) - begun)
+
     def last_events(self) -> dict[str, str]:
         """What last happened to each worker: up, lost, taken out."""
         return dict(self._rows("SELECT worker, what FROM events ORDER BY rowid"))
@@ -87,7 +93,12 @@ class History(Journal):
             )
         ]
         events = self._rows("SELECT at, worker, what, detail FROM events WHERE what != 'up' AND at > ?", since)
-        return sorted([*found, *((at, f"{worker} is {what}: {detail}") for at, worker, what, detail in events)])
+        return sorted([*found, *((at, _event(worker, what, detail)) for at, worker, what, detail in events)])
+
+
+def _event(worker: str, what: str, detail: str) -> str:
+    """In words."""
+    return f"by order: {detail}" if what == "told" else f"{worker} is {what}: {detail}"
 
 
 def tsv(attempts: Iterable[Attempt]) -> Iterator[str]:

@@ -2,11 +2,12 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from farm.errors import Exit, RunError
 from farm.events import State
+from farm.history import History
 from farm.journal import Journal
 from farm.runs import Run, every
 
@@ -37,7 +38,7 @@ class Summary:
     held: int
     cancelled: int
     seconds: float
-    """Of all heads that worked at it."""
+    """Of all heads that worked at it; of one that goes on, until what happened last."""
     interrupted: bool
     results: Mapping[str, int]
     workers: Mapping[str, WorkerShare]
@@ -91,11 +92,12 @@ def summarise(run: Run, journal: Journal) -> Summary:
 
 def read(run: Run) -> Summary:
     """The summary of a run of this head. Raises RunError where its journal cannot be read."""
-    journal = Journal(run.journal)
+    history = History(run.journal)
     try:
-        return summarise(run, journal)
+        summary = summarise(run, history)
+        return summary if "ended" in history.meta() else replace(summary, seconds=round(history.span(), 3))
     finally:
-        journal.close()
+        history.close()
 
 
 @dataclass(frozen=True)

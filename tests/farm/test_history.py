@@ -99,6 +99,10 @@ def test_the_rate_of_a_board_is_that_of_the_last_minutes(run: Run) -> None:
     assert board.remaining() == pytest.approx(30, rel=0.1)
 
 
+def test_a_run_that_has_not_ended_has_lasted_until_what_happened_last(run: Run) -> None:
+    assert farm("status", run.id, "--json").json()["seconds"] == 5
+
+
 def test_looking_at_a_run_that_no_head_holds_ends_at_once(run: Run) -> None:
     said = farm("status", run.id, "--watch", timeout=30)
     assert said.code == Exit.OK
