@@ -21,6 +21,7 @@ echo "load $(cut -d' ' -f1 /proc/loadavg)"
 awk '/^MemTotal|^MemAvailable/ {{print $1, $2 * 1024}}' /proc/meminfo
 df -Pk {ROOT} | awk 'NR == 2 {{print "disk", $2 * 1024; print "free", $4 * 1024}}'
 test -w {ROOT} && echo "writable yes"
+echo "busy $(for slot in {ROOT}/slots/[0-9]*; do [ -e "$slot" ] && ! flock -ns "$slot" true && echo; done | wc -l)"
 echo "path $(readlink -e {RELEASES}/current)"
 cat {RELEASES}/current/RELEASE.json 2>/dev/null
 true
@@ -50,6 +51,8 @@ class Facts:
     memory_available: int
     disk: int
     disk_free: int
+    busy: int
+    """Slots in use, by whatever runs of whatever heads."""
     release: Release | None
 
 
@@ -118,6 +121,7 @@ def _facts(host: Host, out: str, err: str) -> tuple[Facts | None, FarmError | No
             memory_available=int(float(said["MemAvailable:"])),
             disk=int(float(said.get("disk", 0))),
             disk_free=int(float(said.get("free", 0))),
+            busy=int(said.get("busy", 0)),
             release=_release(said.get("path", ""), brace + tail),
         )
     except (KeyError, ValueError) as error:

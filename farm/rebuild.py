@@ -41,7 +41,7 @@ def prepare(
     hosts = plan.choose(inventory.group("workers"), limit)
     reports, workers = execute.muster(hosts, slots, transport)
     release = preflight.ready(reports, inventory)
-    check = f"exec {release.program('rebuild_objects')} --check"
+    check = _check(release)
     if failed := preflight.failures(hosts, transport, check, _CHECK_SECONDS):
         name, said = next(iter(failed.items()))
         why = said.err.strip().rpartition("\n")[2].removeprefix("rebuild_objects: ")
@@ -49,6 +49,11 @@ def prepare(
         raise CassandraError(f"{name} cannot read Cassandra{others}: {why or f'exit code {said.code}'}")
     days = inventory.window if window is None else window
     return plan.rebuild(inventory.env, workers, release, days, pieces=ranges, objects=objects, rate=rate, part=part)
+
+
+def _check(release: Release) -> str:
+    """A worker's own test of its way to Cassandra."""
+    return f"exec {release.program('rebuild_objects')} --check"
 
 
 def rebuild(inventory: Inventory, transport: Transport, planned: Plan) -> Summary:
@@ -86,6 +91,7 @@ def work(
         transport=transport,
         title=f"rebuild on {len(workers)} workers",
         collect=PartCollector(run, release, window, shared),
+        probe=_check(release),
     )
     summary = execute.execute(job, journal)
     if summary.done == summary.submitted and not journal.meta().get("objects"):

@@ -24,7 +24,7 @@ _WRONG: dict[type, str] = {
 
 
 def workers(reports: Sequence[Report]) -> None:
-    columns = ("worker", "address", "slots", "cores", "load", "memory free", "disk free", "release", "state")
+    columns = ("worker", "address", "slots", "in use", "cores", "load", "memory free", "disk free", "release", "state")
     table("Workers", columns, (_worker(report) for report in reports))
 
 
@@ -32,11 +32,12 @@ def _worker(report: Report) -> tuple[str, ...]:
     host, facts = report.host, report.facts
     state = _WRONG.get(type(report.error), "wrong") if report.error else "ready"
     if facts is None:
-        return (host.name, host.address, "", "", "", "", "", "", state)
+        return (host.name, host.address, *[""] * 7, state)
     return (
         host.name,
         host.address,
         str(report.slots),
+        str(facts.busy),
         str(facts.cores),
         f"{facts.load:.2f}",
         size(facts.memory_available),
@@ -56,6 +57,7 @@ def _worker_json(report: Report) -> dict[str, Any]:
     if facts:
         told |= {
             "cores": facts.cores,
+            "slots_in_use": facts.busy,
             "load": facts.load,
             "memory": facts.memory,
             "memory_available": facts.memory_available,

@@ -36,12 +36,18 @@ def rebuild(
     limit: Annotated[str | None, typer.Option(help="These workers only: names with commas.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and do nothing.")] = False,
     load: Annotated[bool, typer.Option("--load", help="Go on to the load.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Print the run's id, and leave it to itself.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The plan or summary as JSON.")] = False,
 ) -> None:
     """Rebuild every object's features, or those of some objects, from their light curves, on all workers."""
     days = _window(window)
     if sum(each is not None for each in (objects, where, ranges)) > 1:
         raise typer.BadParameter("--objects, --where and --ranges exclude each other")
+
+    if detach and not dry_run:
+        from farm.detached import detach as leave
+
+        leave(as_json=as_json)
 
     from farm import inventory as inventories
     from farm import loading, plan, report
