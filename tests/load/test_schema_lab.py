@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from command import farm
 from conftest import sql
+from own_database import PASSWORD, own_database, write_option_file
 from simulated_parts import ZTF
 
 from farm.errors import Exit, GaleraError, SchemaError
@@ -19,7 +20,7 @@ from farm.schema.plan import plan
 from features.schema import ddl
 
 pytestmark = pytest.mark.lab
-DATABASE, USER, PASSWORD = "farm_schema", "farm_schema_owner", "farm-schema-lab"
+DATABASE = "farm_schema"
 NODES = ("g1", "g2", "g3")
 Change = Callable[[str], str]
 
@@ -27,15 +28,8 @@ Change = Callable[[str], str]
 @pytest.fixture(scope="module")
 def owner(provisioned: None) -> Iterator[Account]:
     """The owner of a database that has no table yet."""
-    gone = f"DROP DATABASE IF EXISTS {DATABASE}; DROP USER IF EXISTS {USER}@'%';"
-    privileges = ", ".join(ACCOUNTS["farm_owner"])
-    sql(
-        f"{gone} CREATE DATABASE {DATABASE}; CREATE USER {USER}@'%' IDENTIFIED BY '{PASSWORD}';"
-        f" GRANT {privileges} ON {DATABASE}.* TO {USER}@'%'"
-    )
-    original = read_account(Home("lab").secret("galera_owner.cnf"))
-    yield dataclasses.replace(original, user=USER, password=PASSWORD, database=DATABASE)
-    sql(gone)
+    with own_database(DATABASE, ", ".join(ACCOUNTS["farm_owner"])) as account:
+        yield account
 
 
 @pytest.fixture
@@ -44,17 +38,6 @@ def change(owner: Account) -> Change:
     rows = "INSERT INTO objects (objectId, jdmax, gmag, ncand) SELECT CONCAT('LS', seq), seq, 18.5, 3 FROM seq_1_to_500"
     sql(f"USE {DATABASE}; DROP TABLE IF EXISTS farm_load, objects; {ddl(ZTF)} {rows}")
     return lambda statements: sql(f"USE {DATABASE}; {statements}")
-
-
-@pytest.fixture
-def option_file(owner: Account, tmp_path: Path) -> Path:
-    text = Home("lab").secret("galera_owner.cnf").read_text()
-    for key, value in (("user", USER), ("password", PASSWORD), ("database", DATABASE)):
-        text = "\n".join(f"{key} = {value}" if line.startswith(f"{key} =") else line for line in text.splitlines())
-    path = tmp_path / "owner.cnf"
-    path.write_text(text + "\n")
-    path.chmod(0o600)
-    return path
 
 
 def go(owner: Account, **how: object) -> tuple[str, ...]:
@@ -157,7 +140,8 @@ def test_a_node_that_is_down_is_named_and_nothing_is_changed(owner: Account, cha
         prepare(ZTF, dataclasses.replace(owner, hosts=(*owner.hosts, "198.18.77.1")), How())
 
 
-def test_the_verbs_say_what_differs_print_the_sql_and_run_it(option_file: Path, change: Change) -> None:
+def test_the_verbs_say_what_differs_print_the_sql_and_run_it(owner: Account, change: Change, tmp_path: Path) -> None:
+    option_file = write_option_file(owner, tmp_path / "owner.cnf")
     change("ALTER TABLE objects DROP COLUMN gmag, DROP KEY idx_jdmax; ALTER TABLE objects ADD COLUMN mine text")
     arguments = ("schema", "migrate", "--inventory", "lab", "--option-file", str(option_file))
     dry = farm(*arguments, "--dry-run")
