@@ -15,14 +15,17 @@ from farm import journal as record
 from farm import link, runs
 from farm.commands import FileCollector
 from farm.errors import LockedError, PartsError, UnreachableError
-from farm.events import State
+from farm.events import Cancel, State
 from farm.job import Collector, Job
 from farm.journal import Journal, Task
 from farm.link import Worker
+from farm.news import News
 from farm.runner import Runner
 from farm.runs import Run
+from farm.scheduler import Halt, workers
 from farm.summary import Summary, summarise
 from farm.transport import Session
+from farm.worker.protocol import ROOT
 
 WORKERS = ("a", "b", "c")
 
@@ -38,15 +41,15 @@ class Farm:
         self.agent = ""
         """The command that starts an agent, where it is not the real one."""
 
-    def make(self, tasks: list[Task], collect: Collector | None = None, patience: float = 60) -> "Farm":
+    def make(self, tasks: list[Task], collect: Collector | None = None, **options: Any) -> "Farm":
         self.journal = Journal.create(self.run.journal, {"environment": "test"}, tasks)
-        return self.head(collect, patience)
+        return self.head(collect, **options)
 
-    def head(self, collect: Collector | None = None, patience: float = 60) -> "Farm":
+    def head(self, collect: Collector | None = None, patience: float = 60, **options: Any) -> "Farm":
         """A head that goes on with what the journal has."""
         workers = [Worker(host(name), 2) for name in WORKERS]
         agent = self.agent or self.transport.agent(self.run.id)
-        job = Job(self.run, workers, agent, self.transport, "test", collect, patience)
+        job = Job(self.run, workers, agent, self.transport, "test", collect, patience, **options)
         self.runner = Runner(job, self.journal)
         return self
 
@@ -187,6 +190,49 @@ def test_a_second_interrupt_kills_what_runs(farm: Farm) -> None:
     summary = farm.go()
     require_balance(summary)
     assert (summary.done, summary.cancelled) == (0, 12)
+
+
+def test_a_run_that_is_halted_soon_ends_what_runs_and_the_next_head_goes_on(farm: Farm) -> None:
+    tasks = [*sleeps(5, 0.3), Task("bad", "exit 1"), *(Task(f"u{each}", "sleep 0.3") for each in range(12))]
+    summary = farm.make(tasks, tries=1, halt=Halt(now=False, fail=1, percent=False)).go()
+    require_balance(summary)
+    assert (summary.done, summary.held, summary.interrupted) == (5, 1, False)
+    assert farm.rows("SELECT DISTINCT reason FROM tasks WHERE state = 'cancelled'") == [
+        ("halted: 1 tasks failed (soon,fail=1)",)
+    ]
+    assert farm.head().go().done == 17
+
+
+def test_what_was_killed_by_order_has_cost_no_try(farm: Farm, tmp_path: Path) -> None:
+    flag = tmp_path / "mended"
+    farm.make([Task("t", f"test -e {flag} || sleep 600")], tries=1)
+    farm.when(farm.started(1), lambda: farm.runner.tell(News(Cancel("enough"))))
+    assert farm.go().cancelled == 1
+    assert farm.rows("SELECT state, reason FROM attempts") == [("killed", "enough")]
+    flag.touch()
+    assert farm.head(tries=1).go().done == 1
+
+
+def test_a_worker_that_is_sick_stays_out_until_its_probe_passes(
+    farm: Farm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "FIRST_PROBE", 0.2)
+    sick = tmp_path / "hosts" / "b" / "sick"
+    sick.parent.mkdir(parents=True)
+    sick.touch()
+    command = f"case $PWD in {sick.parent}/*) test ! -e {sick} || exit 1;; esac; sleep 0.2"
+    farm.make([Task(f"t{each}", command) for each in range(60)], tries=6, probe=f"test ! -e {ROOT}/sick")
+
+    def well() -> bool:
+        return sum("b stays out, its probe failed" in note for note in farm.runner.board.notes) >= 2
+
+    farm.when(well, sick.unlink)
+    assert farm.go().done == 60
+    assert farm.rows("SELECT what, detail FROM events WHERE worker = 'b' AND what != 'up'") == [
+        ("taken out", "its last 5 tasks failed")
+    ]
+    ((back,),) = farm.rows("SELECT at FROM events WHERE worker = 'b' AND detail = 'readmitted'")
+    assert farm.rows(f"SELECT count(*) > 0 FROM attempts WHERE worker = 'b' AND started > {back}") == [(1,)]
 
 
 def die(farm: Farm) -> None:
