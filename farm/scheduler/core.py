@@ -10,7 +10,6 @@
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from farm.events import (
     Action,
@@ -32,8 +31,6 @@ from farm.events import (
     Probed,
     Readmitted,
     Refused,
-    Reopened,
-    Settled,
     Start,
     State,
     TakenOut,
@@ -45,25 +42,10 @@ from farm.events import (
 )
 from farm.scheduler.halt import Halt
 from farm.scheduler.pace import Pace
-from farm.scheduler.queues import Queues
+from farm.scheduler.tasks import Task, Tasks
 from farm.scheduler.workers import Workers
 
 BY_ORDER = "by order"
-
-
-@dataclass(slots=True)
-class _Task:
-    state: State = State.PENDING
-    attempt: int = 0
-    tries: int = 0
-    worker: str = ""
-    """Where the current attempt runs, or ran."""
-    holding: bool = False
-    """Whether the current attempt holds a slot there."""
-    wanted: State | None = None
-    """What is to become of it by order when its attempt does not end well."""
-    reason: str = ""
-    losses: tuple[str, ...] = ()
 
 
 class Scheduler:
@@ -79,12 +61,12 @@ class Scheduler:
         timeout_percent: float | None = None,
     ) -> None:
         self.max_tries, self.max_losses = max_tries, max_losses
-        self.counts = dict.fromkeys(State, 0)
         self._halt = halt
         self._pace = Pace(timeout_percent) if timeout_percent else None
-        self._tasks: dict[str, _Task] = {}
+        self._tasks = Tasks()
+        self.counts = self._tasks.counts
+        """Tasks by state."""
         self._workers = Workers(max_streak)
-        self._queues = Queues()
         self._failures = 0
         """Tasks that failed for good."""
         self._ending = ""
@@ -94,17 +76,11 @@ class Scheduler:
 
     def submit(self, task: str, state: State = State.PENDING, attempt: int = 0, tries: int = 0) -> None:
         """Add a task that waits, or one of a former head that has ended. Raises ValueError where the id is taken."""
-        if task in self._tasks:
-            raise ValueError(f"task {task} is there already")
-        self._tasks[task] = _Task(state, attempt, tries)
-        self.counts[state] += 1
-        if state is State.PENDING:
-            self._queues.add(task)
+        self._tasks.add(task, Task(state, attempt, tries))
 
     def take_over(self, task: str, attempt: int, tries: int, worker: str, until: float) -> None:
         """Add a task that a former head started; it may run on that worker until then, or until the worker is up."""
-        self.submit(task, State.RUNNING, attempt, tries)
-        self._tasks[task].worker, self._tasks[task].holding = worker, True
+        self._tasks.add(task, Task(State.RUNNING, attempt, tries, worker, holding=True))
         self._workers.may_run(worker, task, until)
 
     @property
@@ -159,7 +135,7 @@ class Scheduler:
         self._close_or_dispatch(now)
         return self._actions
 
-    def _current(self, task: str, attempt: int) -> _Task | None:
+    def _current(self, task: str, attempt: int) -> Task | None:
         """The task, where this attempt is the one that counts; late news of any other is void."""
         known = self._tasks[task]
         if known.state is not State.RUNNING or known.attempt != attempt:
@@ -217,19 +193,19 @@ class Scheduler:
 
     # Tasks
 
-    def _free_slot(self, task: str, known: _Task) -> None:
+    def _free_slot(self, task: str, known: Task) -> None:
         if known.holding:
             known.holding = False
             self._workers.release(known.worker, task)
 
-    def _accept(self, task: str, known: _Task, wall: float, now: float) -> None:
+    def _accept(self, task: str, known: Task, wall: float, now: float) -> None:
         self._free_slot(task, known)
         self._judge(known.worker, now, ok=True)
         if self._pace:
             self._pace.add(wall)
-        self._settle(task, known, State.DONE, "")
+        self._settle(task, State.DONE, "")
 
-    def _fail(self, task: str, known: _Task, reason: str, now: float) -> None:
+    def _fail(self, task: str, known: Task, reason: str, now: float) -> None:
         self._free_slot(task, known)
         if known.wanted or self._killing:
             self._return(task, known)
@@ -240,34 +216,25 @@ class Scheduler:
         if known.tries >= self.max_tries:
             self._give_up(task, known, f"failed {known.tries} times; at last: {reason}")
         else:
-            self._enter(known, State.PENDING)
-            self._queues.retry(task, known.worker)
+            self._tasks.retry(task)
 
-    def _return(self, task: str, known: _Task) -> None:
+    def _return(self, task: str, known: Task) -> None:
         """The attempt has come to nothing, and the task is not to blame."""
         if known.wanted:
-            self._settle(task, known, known.wanted, f"{known.wanted} {BY_ORDER}")
+            self._settle(task, known.wanted, f"{known.wanted} {BY_ORDER}")
         elif self._killing:
-            self._settle(task, known, State.CANCELLED, self._ending)
+            self._settle(task, State.CANCELLED, self._ending)
         else:
-            self._enter(known, State.PENDING)
-            self._queues.put_first(task)
+            self._tasks.give_back(task)
 
-    def _give_up(self, task: str, known: _Task, reason: str) -> None:
-        self._settle(task, known, State.HELD, reason)
+    def _give_up(self, task: str, known: Task, reason: str) -> None:
+        self._settle(task, State.HELD, reason)
         self._failures += 1
         if self._halt and not self._ending and self._halt.reached(self._failures, len(self._tasks)):
             self._end(f"halted: {self._failures} tasks failed ({self._halt})", kill=self._halt.now)
 
-    def _settle(self, task: str, known: _Task, state: State, reason: str) -> None:
-        self._enter(known, state)
-        known.reason, known.wanted = reason, None
-        self._actions.append(Settled(task, state, reason))
-
-    def _enter(self, known: _Task, state: State) -> None:
-        self.counts[known.state] -= 1
-        self.counts[state] += 1
-        known.state = state
+    def _settle(self, task: str, state: State, reason: str) -> None:
+        self._actions.append(self._tasks.settle(task, state, reason))
 
     # Orders
 
@@ -283,45 +250,30 @@ class Scheduler:
             case Hold(tasks):
                 if self._may(tasks, "held", State.PENDING, State.RUNNING):
                     self._stop(tasks, State.HELD)
+            case Unhold() if self._ending:
+                self._actions.append(Refused(f"the run is ending: {self._ending}"))
             case Unhold(tasks):
-                if self._ending:
-                    self._actions.append(Refused(f"the run is ending: {self._ending}"))
-                elif self._may(tasks, "unheld", State.HELD):
-                    self._unhold(tasks)
+                if self._may(tasks, "unheld", State.HELD):
+                    self._actions += [self._tasks.unsettle(task) for task in dict.fromkeys(tasks)]
             case DrainWorker(name) | UndrainWorker(name):
                 self._drain_worker(name, drained=isinstance(order, DrainWorker))
 
     def _may(self, tasks: Sequence[str], what: str, *states: State) -> bool:
         """Whether the order can be carried out on all of them; else it is refused."""
-        for task in tasks:
-            known = self._tasks.get(task)
-            if known is None:
-                self._actions.append(Refused(f"there is no task {task}"))
-                return False
-            if known.state not in states and not (what == "unheld" and known.wanted is State.HELD):
-                self._actions.append(Refused(f"task {task} is {known.state}: it cannot be {what}"))
-                return False
-        return True
+        if why := self._tasks.why_not(tasks, what, *states):
+            self._actions.append(Refused(why))
+        return not why
 
     def _stop(self, tasks: Sequence[str], state: State) -> None:
-        self._queues.remove({task for task in tasks if self._tasks[task].state is State.PENDING})
-        for task in dict.fromkeys(tasks):
+        reason = f"{state} {BY_ORDER}"
+        waiting, running = self._tasks.withdraw(tasks)
+        for task in waiting:
+            self._settle(task, state, reason)
+        for task in running:
             known = self._tasks[task]
-            if known.state is State.PENDING:
-                self._settle(task, known, state, f"{state} {BY_ORDER}")
-                continue
             known.wanted = state
             if state is State.CANCELLED and known.holding and self._workers[known.worker].up:
-                self._actions.append(Kill(task, known.attempt, known.worker, f"{state} {BY_ORDER}"))
-
-    def _unhold(self, tasks: Sequence[str]) -> None:
-        for task in dict.fromkeys(tasks):
-            known = self._tasks[task]
-            known.wanted, known.tries, known.losses = None, 0, ()
-            self._actions.append(Reopened(task))
-            if known.state is State.HELD:
-                self._enter(known, State.PENDING)
-                self._queues.put_first(task)
+                self._actions.append(Kill(task, known.attempt, known.worker, reason))
 
     def _drain_worker(self, name: str, *, drained: bool) -> None:
         if name not in self._workers:
@@ -351,12 +303,12 @@ class Scheduler:
     def _close_or_dispatch(self, now: float) -> None:
         if self._ending:
             if not self.counts[State.RUNNING]:
-                self._close()
+                self._actions += self._tasks.close(self._ending)
             return
         workers = self._workers
         while workers.idle:
             for name in self._takers():
-                if task := self._queues.next(name, alone=workers.serving == 1):
+                if task := self._tasks.next(name, alone=workers.serving == 1):
                     self._start(name, task, now)
                     break
             else:
@@ -366,22 +318,9 @@ class Scheduler:
         """The idle worker whose turn it is; and the next one, which may have what failed on the first."""
         first = next(iter(self._workers.idle))
         yield first
-        if len(self._workers.idle) > 1 and self._queues.failed_on(first):
+        if len(self._workers.idle) > 1 and self._tasks.failed_on(first):
             yield next(name for name in self._workers.idle if name != first)
 
     def _start(self, name: str, task: str, now: float) -> None:
-        known = self._tasks[task]
         self._workers.occupy(name, task, now)
-        known.worker, known.holding = name, True
-        known.attempt += 1
-        self._enter(known, State.RUNNING)
-        self._actions.append(Start(task, known.attempt, name))
-
-    def _close(self) -> None:
-        """The run ends: what waits is failed where it has been tried, else cancelled."""
-        for task in list(self._queues.clear()):
-            known = self._tasks[task]
-            if known.tries:
-                self._settle(task, known, State.FAILED, known.reason)
-            else:
-                self._settle(task, known, State.CANCELLED, self._ending)
+        self._actions.append(Start(task, self._tasks.start(task, name), name))

@@ -392,6 +392,17 @@ def test_a_task_that_is_out_of_tries_has_all_of_them_again_when_it_is_unheld() -
     assert settled(scheduler.handle(Failed("t0", 2, "x"), 4)) == {"t0": State.HELD}
 
 
+def test_a_task_can_be_cancelled_but_not_unheld_while_the_run_ends() -> None:
+    scheduler = farm_of(2)
+    scheduler.handle(Up("a", 1), 0)
+    scheduler.handle(Hold(("t1",)), 0)
+    scheduler.handle(Drain("enough"), 1)
+    assert scheduler.handle(Unhold(("t1",)), 2) == [Refused("the run is ending: enough")]
+    assert [type(each) for each in scheduler.handle(CancelTasks(("t0",)), 2)] == [Kill]
+    scheduler.handle(Failed("t0", 1, "killed"), 3)
+    assert scheduler.ended
+
+
 def test_a_drained_worker_ends_what_it_has_and_gets_no_more() -> None:
     scheduler = farm_of(4)
     scheduler.handle(Up("a", 1), 0)
