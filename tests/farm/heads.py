@@ -98,6 +98,15 @@ class Living:
     said: Path
     """Its standard error."""
 
+    def until(self, condition: Callable[[], Any], what: str) -> Any:
+        """Wait for it, while the run goes on."""
+        deadline = time.monotonic() + SECONDS
+        while time.monotonic() < deadline and self.process.poll() is None:
+            if found := condition():
+                return found
+            time.sleep(0.05)
+        raise AssertionError(f"not within {SECONDS} s of the run: {what}\n{self.said.read_text()}")
+
     def lost(self, worker: str) -> bool:
         return bool(rows(self.run, f"SELECT 1 FROM events WHERE worker = '{worker}' AND what = 'lost'"))
 
