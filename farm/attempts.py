@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from farm import journal as record
-from farm.board import Board
+from farm.board import Board, Line
 from farm.errands import Errands
 from farm.errors import PartsError, UnreachableError
 from farm.events import Began, Done, Exited, Failed, Missed, Waits
@@ -74,11 +74,14 @@ class Attempts:
         name, number = message["task"], message["attempt"]
         if (name, number) not in self._going:
             return
+        line = self._line(link)
         if message["t"] == "waits":
-            self._line(link).running.pop(name, None)
+            line.running.pop(name, None)
+            line.waiting.add(name)
             self.tell(News(Waits(name, number)))
         else:
-            self._line(link).running[name] = time.monotonic()
+            line.waiting.discard(name)
+            line.running[name] = time.monotonic()
             self.tell(News(Began(name, number)))
 
     def end(self, link: Link, receipt: Message) -> None:
@@ -89,6 +92,7 @@ class Attempts:
             return
         line = self._line(link)
         line.running.pop(name, None)
+        line.waiting.discard(name)
         reason = _failure(receipt, self.tasks[name].ok)
         killed = attempt.killed and bool(receipt["reason"])
         records = (record.ended(receipt, reason, time.time(), killed=killed),)
@@ -112,8 +116,9 @@ class Attempts:
             if attempt.link is link and attempt.epoch == epoch and not attempt.collecting:
                 del self._going[task, number]
                 self._line(link).running.pop(task, None)
+                self._line(link).waiting.discard(task)
 
-    def _line(self, link: Link) -> Any:
+    def _line(self, link: Link) -> Line:
         return self.board.workers[link.worker.name]
 
     def _collect(self, link: Link, name: str, number: int) -> None:

@@ -16,6 +16,8 @@ class Line:
     state: Literal["connecting", "up", "lost", "taken out", "drained"] = "connecting"
     running: dict[str, float] = field(default_factory=dict)
     """Tasks, and when they started."""
+    waiting: set[str] = field(default_factory=set)
+    """Tasks that were sent there and wait, while other runs have the slots."""
     progress: dict[str, Any] = field(default_factory=dict)
     """What the tasks' progress files hold."""
     done: int = 0

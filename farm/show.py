@@ -138,7 +138,11 @@ def _tasks(board: Board, line: Line) -> Text:
         part = f" {float(told['done']):.0%}" if isinstance(told, dict) and "done" in told else ""
         said.append(f"{task}{part} {clock(board.started + board.seconds - started)}")
     more = len(line.running) - len(said)
-    return Text("  ".join(said) + (f"  and {more} more" if more > 0 else ""), style="dim")
+    if more > 0:
+        said.append(f"and {more} more")
+    if line.waiting:
+        said.append(f"{len(line.waiting)} wait for slots that other runs have")
+    return Text("  ".join(said), style="dim")
 
 
 def clock(seconds: float) -> str:

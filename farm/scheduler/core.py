@@ -231,7 +231,8 @@ class Scheduler:
         self._settle(task, State.HELD, reason)
         self._failures += 1
         if self._halt and not self._ending and self._halt.reached(self._failures, len(self._tasks)):
-            self._end(f"halted: {self._failures} tasks failed ({self._halt})", kill=self._halt.now)
+            number = "a task" if self._failures == 1 else f"{self._failures} tasks"
+            self._end(f"halted: {number} failed ({self._halt})", kill=self._halt.now)
 
     def _settle(self, task: str, state: State, reason: str) -> None:
         self._actions.append(self._tasks.settle(task, state, reason))

@@ -229,7 +229,7 @@ def test_an_interrupt_before_the_run_begins_is_one_sentence(mine: Head) -> None:
         stderr=subprocess.PIPE,
         text=True,
     )
-    time.sleep(0.6)
+    eventually(lambda: "gevent" in Path(f"/proc/{process.pid}/maps").read_text(), "it has begun to look at workers")
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)
     assert (process.returncode, out, err) == (Exit.INTERRUPTED, "", "farm: interrupted\n")

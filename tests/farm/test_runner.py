@@ -1,6 +1,7 @@
 """Runs over real agents of this machine: what is recorded, what is sent, and what happens when workers go."""
 
 import json
+import os
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -26,6 +27,7 @@ from farm.scheduler import Halt, workers
 from farm.summary import Summary, summarise
 from farm.transport import Session
 from farm.worker.protocol import ROOT
+from farm.worker.slots import Slots
 
 WORKERS = ("a", "b", "c")
 
@@ -198,9 +200,27 @@ def test_a_run_that_is_halted_soon_ends_what_runs_and_the_next_head_goes_on(farm
     require_balance(summary)
     assert (summary.done, summary.held, summary.interrupted) == (5, 1, False)
     assert farm.rows("SELECT DISTINCT reason FROM tasks WHERE state = 'cancelled'") == [
-        ("halted: 1 tasks failed (soon,fail=1)",)
+        ("halted: a task failed (soon,fail=1)",)
     ]
     assert farm.head().go().done == 17
+
+
+def test_what_waits_for_slots_that_another_run_has_is_shown_as_waiting(farm: Farm) -> None:
+    slots = Slots(farm.root / "a" / "slots")
+    taken = [slots.take(2), slots.take(2)]
+    farm.make(sleeps(6, 0.2))
+    line = farm.runner.board.workers["a"]
+
+    def let_go() -> None:
+        assert not line.running
+        for slot in taken:
+            assert slot
+            os.close(slot.lock)
+
+    farm.when(lambda: len(line.waiting) == 2, let_go)
+    assert farm.go().done == 6
+    assert not line.waiting
+    assert farm.rows("SELECT max(wall) < 1 FROM attempts") == [(1,)], "waiting is not the task's time"
 
 
 def test_what_was_killed_by_order_has_cost_no_try(farm: Farm, tmp_path: Path) -> None:

@@ -1,12 +1,18 @@
 """The farm's verbs before any worker is asked: what they refuse, and in how many words."""
 
+import os
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 from command import farm
-from local import host
+from local import LocalTransport, host
 
 from farm.errors import Exit, InventoryError
+from farm.execute import muster
 from farm.plan import choose
 from farm.show import clock, size
+from farm.worker.slots import Slots
 
 HOSTS = [host("w1"), host("w2")]
 
@@ -30,6 +36,25 @@ def test_a_window_is_a_number_of_days_or_all(window: str) -> None:
 def test_hosts_are_chosen_by_name() -> None:
     assert choose(HOSTS, None) == tuple(HOSTS)
     assert choose(HOSTS, "w2, w2") == (HOSTS[1],)
+
+
+def test_a_worker_has_the_slots_that_the_run_or_its_inventory_gives_it_or_one_a_core(tmp_path: Path) -> None:
+    hosts = [replace(host("w1"), slots=3), host("w2")]
+    for each in hosts:
+        (tmp_path / each.name).mkdir()
+    reports, workers = muster(hosts, None, LocalTransport(tmp_path))
+    assert [report.error for report in reports] == [None, None]
+    assert [worker.slots for worker in workers] == [3, os.cpu_count()]
+    assert [worker.slots for worker in muster(hosts, 5, LocalTransport(tmp_path))[1]] == [5, 5]
+
+
+def test_slots_in_use_are_counted_on_the_worker(tmp_path: Path) -> None:
+    slots = Slots(tmp_path / "w1" / "slots")
+    assert slots.take(4)
+    assert slots.take(4)
+    ((report,), _) = muster([host("w1")], None, LocalTransport(tmp_path))
+    assert report.facts
+    assert report.facts.busy == 2
 
 
 @pytest.mark.parametrize("limit", ["w3", "w1,w3", "", ","])
