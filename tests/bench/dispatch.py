@@ -1,4 +1,6 @@
-"""How quickly the farm hands out tasks, on a provisioned lab beside GNU parallel; ``python -m tests.bench.dispatch``.
+"""How quickly the farm hands out tasks, on a provisioned lab, beside GNU parallel.
+
+``python -m tests.bench dispatch`` keeps the figures; ``python -m tests.bench.dispatch`` only prints them.
 
 Latency of a slot: from one attempt's start to the next one's start on that slot, as the head records them, less the
 time that the command's bare ``sh -c`` takes: the median on the same workers, with as many at a time, without the farm,
@@ -14,7 +16,6 @@ living view on a terminal and without one. The scheduler alone gets events as fa
 its own. All hosts share this machine's cores.
 """
 
-import argparse
 import json
 import os
 import pty
@@ -26,16 +27,12 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
 from farm import head_setup, lab, runs
 from farm.home import Home
-from farm.machine import describe
 
 ROOT = Path(__file__).parents[2]
 FARM = [sys.executable, "-c", "from farm.main import main; main()"]
@@ -61,9 +58,6 @@ Row = dict[str, Any]
 
 def measure() -> Row:
     return {
-        "schema": 1,
-        "when": f"{datetime.now(UTC):%Y-%m-%d}",
-        "machine": describe(),
         "method": __doc__,
         "scheduler_alone": scheduler_alone(),
         "latency": [latency(("w1", "w2"), 4, 400, 0.05), latency(("w1", "w2", "w3", "w4"), 8, 960, 0.5)],
@@ -252,8 +246,8 @@ def _last() -> runs.Run:
     return runs.find("lab", "last", "run")
 
 
-def lines(measured: Row) -> list[str]:
-    """The figures for a person, each beside what it is to reach."""
+def table(measured: Row) -> str:
+    """The figures for a person, each with what it is to reach."""
     alone, beside = measured["scheduler_alone"], measured["beside_gnu_parallel"]
     told = [
         f"scheduler alone, {alone['tasks']:,} tasks, {alone['workers']:,} workers: {alone['seconds']} s, "
@@ -268,17 +262,13 @@ def lines(measured: Row) -> list[str]:
     )
     for view, each in measured["head_32_busy_slots"].items():
         told.append(f"head with 32 busy slots, {view.replace('_', ' ')}: {each['share_of_a_core']:.1%} of a core (10%)")
-    return told
+    return "\n".join(told)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="tests.bench.dispatch")
-    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "benchmarks", help="folder for dispatch.json")
-    given = parser.parse_args()
     measured = measure()
-    given.out.mkdir(parents=True, exist_ok=True)
-    (given.out / "dispatch.json").write_text(json.dumps(measured, indent=1) + "\n")
-    print("\n".join(lines(measured)))
+    print(json.dumps(measured, indent=1))
+    sys.stderr.write(f"{table(measured)}\n")
 
 
 if __name__ == "__main__":
