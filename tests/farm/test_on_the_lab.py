@@ -164,36 +164,16 @@ def test_workers_that_have_not_the_same_release_are_named(link: str) -> None:
         on("w3", f"ln -sfn {current} /opt/farm/current; rm -r /opt/farm/releases/other")
 
 
-@pytest.mark.parametrize(
-    ("strike", "mend"),
-    [
-        pytest.param(lab.kill, lab.start, id="killed"),
-        pytest.param(lab.freeze, lab.thaw, id="frozen", marks=pytest.mark.faults),
-        pytest.param(lab.cut, lab.heal, id="cut off", marks=pytest.mark.faults),
-        pytest.param(lab.reboot, lambda _: None, id="rebooted", marks=pytest.mark.faults),
-    ],
-)
-def test_a_worker_that_is_lost_in_the_middle_of_a_run_loses_no_task(
-    strike: Callable[[str], Any], mend: Callable[[str], Any]
-) -> None:
+def test_a_worker_that_is_lost_in_the_middle_of_a_run_loses_no_task() -> None:
     with running("busy", "--tasks", "32", "--seconds", "1.5") as (process, run):
         eventually(lambda: busy_on(run, "w2"), "w2 has work")
-        strike("w2")
+        lab.kill("w2")
         try:
             eventually(lambda: rows(run, "SELECT 1 FROM events WHERE worker = 'w2' AND what = 'lost'"), "w2 is lost")
         finally:
-            mend("w2")
+            lab.start("w2")
         require_whole(ended(process), run, 32)
     assert rows(run, "SELECT count(*) FROM attempts WHERE worker = 'w2' AND state = 'lost'")[0][0] >= 1
-
-
-@pytest.mark.faults
-def test_a_worker_whose_agent_is_killed_goes_on_with_a_new_one() -> None:
-    with running("busy", "--tasks", "24", "--seconds", "1") as (process, run):
-        eventually(lambda: busy_on(run, "w1"), "w1 has work")
-        on("w1", "pkill -KILL -u farm -f farm-agent")
-        require_whole(ended(process), run, 24)
-    assert rows(run, "SELECT count(*) FROM events WHERE worker = 'w1' AND what = 'up'") == [(2,)]
 
 
 def test_an_interrupt_lets_running_tasks_end_and_starts_no_more() -> None:
@@ -216,19 +196,6 @@ def test_a_run_whose_head_was_killed_is_resumed() -> None:
         require_whole(farm("resume", run.id, "--json").json(), run, 24)
     assert rows(run, "SELECT count(*) FROM attempts WHERE state = 'lost'")[0][0] > 0
     assert farm("resume", run.id).code == Exit.RUN
-
-
-@pytest.mark.faults
-def test_a_killed_head_leaves_nothing_running() -> None:
-    with running("busy", "--tasks", "16", "--seconds", "120") as (process, run):
-        eventually(lambda: rows(run, "SELECT 1 FROM attempts"), "work has begun")
-        eventually(
-            lambda: all(any("busy" in line for line in farm_processes(host)) for host in WORKERS), "all are busy"
-        )
-        process.kill()
-        process.wait()
-        for host in WORKERS:
-            eventually(lambda host=host: not farm_processes(host), f"no process of user farm on {host}")
 
 
 def test_a_rebuild_brings_every_object_once(seeded: Any) -> None:
