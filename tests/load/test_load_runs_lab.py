@@ -54,6 +54,42 @@ def test_the_playbook_does_the_same(run: Run, table: Sql) -> None:
     assert again.changed == {"localhost": 0}
 
 
+MOVED = "UPDATE objects SET gmag = 7, rmag = 8, jdmax = jdmax - 1 WHERE objectId LIKE 'LT%'"
+HAVE_MOVED = "SELECT SUM(gmag = 7), SUM(rmag = 8) FROM objects WHERE objectId LIKE 'LT%'"
+
+
+def test_farm_load_takes_some_columns_and_its_undo_puts_them_back(run: Run, table: Sql) -> None:
+    assert farm("load", run.id).code == 0
+    table(MOVED)
+    said = farm("load", run.id, "--columns=gmag", "--max-changed=1", "--max-new-nulls=1", "--json").json()
+    assert (said["load"]["updated"], said["verify"]["differing"]) == (300, 0)
+    assert table(HAVE_MOVED).split() == ["0", "300"]
+    undone = farm("load", run.id, "--undo", "--json").json()
+    assert (undone["undo"]["restored"], undone["undo"]["inserted"]) == (300, 300)
+    assert table(HAVE_MOVED).split() == ["300", "300"]
+    assert json.loads((run.load / "undo.json").read_text()) == undone
+    refused = farm("load", run.id, "--undo", "--columns=gmag")
+    assert refused.code == 2
+    assert "--undo takes no other option" in refused.stderr
+
+
+def test_the_playbook_takes_the_options_of_farm_load(run: Run, table: Sql) -> None:
+    assert farm("load", run.id).code == 0
+    table(MOVED)
+    refused = playbook("playbooks/load.yml", "-e", f"run={run.id}")
+    assert refused.returncode == 2
+    assert "--max-changed" in refused.output
+    options = {"load_options": "--columns=gmag --max-changed=1 --max-new-nulls=1"}
+    loaded = playbook("playbooks/load.yml", "-e", f"run={run.id}", "-e", json.dumps(options))
+    assert loaded.returncode == 0, loaded.output
+    assert "300 updated" in loaded.stdout
+    undone = playbook("playbooks/load.yml", "-e", f"run={run.id}", "-e", '{"load_options": "--undo"}')
+    assert undone.returncode == 0, undone.output
+    assert undone.changed == {"localhost": 1}
+    assert "300 restored" in undone.stdout
+    assert table(HAVE_MOVED).split() == ["300", "300"]
+
+
 def test_the_playbook_in_check_mode_loads_nothing(run: Run, table: Sql) -> None:
     looked = playbook("playbooks/load.yml", "--check", "-e", f"run={run.id}")
     assert looked.returncode == 0, looked.output
