@@ -15,7 +15,7 @@ from farm.plan import Plan, choose
 from farm.summary import Summary
 from farm.transport import Transport
 
-WAITS = 10
+WAITS = 16
 """Waiting tasks a slot."""
 _SAMPLE = 1 / 64
 """Part of the ring that is counted to guess how many objects the table has."""

@@ -127,8 +127,8 @@ def test_tasks_that_wait_are_measured_by_workers_and_slots(operator: Head, tmp_p
     said = operator.farm("bench", "--workers", "1,2", "--processes", "2", "--waiting", "0.1", "--out", str(tmp_path))
     assert said.code == Exit.OK, said.stderr
     told = json.loads((tmp_path / "waiting.json").read_text())
-    assert [(each["workers"], each["tasks"]) for each in told["figures"]] == [(1, 20), (2, 40)]
-    assert all(each["seconds"] > each["ideal_seconds"] == 1 for each in told["figures"])
+    assert [(each["workers"], each["tasks"]) for each in told["figures"]] == [(1, 32), (2, 64)]
+    assert all(each["seconds"] > each["ideal_seconds"] == 1.6 for each in told["figures"])
     ElementTree.parse(tmp_path / "waiting.svg")
     assert len(list((operator.home / "lab" / "runs").iterdir())) == before, "measured runs leave nothing"
 
