@@ -13,7 +13,7 @@ from command import ROOT
 from heads import Head, books, eventually, farm_processes, head, on, rows
 
 from farm.errors import Exit
-from farm.runs import Run
+from farm.runs import Run, every
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
 
@@ -123,14 +123,14 @@ def test_old_runs_are_pruned_but_never_one_that_goes_on(operator: Head, fetched:
 
 
 def test_tasks_that_wait_are_measured_by_workers_and_slots(operator: Head, tmp_path: Path) -> None:
-    before = len(list((operator.home / "lab" / "runs").iterdir()))
+    before = every("lab")
     said = operator.farm("bench", "--workers", "1,2", "--processes", "2", "--waiting", "0.1", "--out", str(tmp_path))
     assert said.code == Exit.OK, said.stderr
     told = json.loads((tmp_path / "waiting.json").read_text())
     assert [(each["workers"], each["tasks"]) for each in told["figures"]] == [(1, 32), (2, 64)]
     assert all(each["seconds"] > each["ideal_seconds"] == 1.6 for each in told["figures"])
     ElementTree.parse(tmp_path / "waiting.svg")
-    assert len(list((operator.home / "lab" / "runs").iterdir())) == before, "measured runs leave nothing"
+    assert every("lab") == before, "measured runs leave nothing"
 
 
 def test_a_rebuild_is_measured_on_a_part_of_the_ring(operator: Head, tmp_path: Path) -> None:
