@@ -58,6 +58,8 @@ def refresh(board: Board, history: History) -> None:
     """Bring the board up to date."""
     found = history.counts()
     counts = {state: found.get(state, 0) for state in State}
+    counts[State.RUNNING] = min(len(history.running()), counts[State.PENDING])
+    counts[State.PENDING] -= counts[State.RUNNING]
     board.counts, board.total = counts, sum(counts.values())
     now, begun = time.time(), history.meta()["begun"]
     recent = min(_RECENT, now - begun)

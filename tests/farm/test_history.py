@@ -73,7 +73,7 @@ def test_the_verb_prints_the_table_and_nothing_else(run: Run) -> None:
 def test_a_board_is_made_of_the_journal(run: Run) -> None:
     history = History(run.journal)
     board = watch.look(history, "title")
-    assert (board.total, board.ended) == (4, 1)
+    assert (board.total, board.ended, board.counts[State.RUNNING], board.counts[State.PENDING]) == (4, 1, 1, 2)
     assert {name: (line.state, line.slots, line.done, line.failed) for name, line in board.workers.items()} == {
         "w1": ("up", 2, 1, 1),
         "w2": ("lost", 2, 0, 0),
