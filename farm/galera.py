@@ -24,6 +24,7 @@ _QUOTES = frozenset("'\"\\")
 _LOST = frozenset({1047, 1053, 1152, 1158, 1159, 1160, 1161, 1184, 1927, 2002, 2003, 2006, 2013, 2014, 2055})
 _CONFLICTS = frozenset({1062, 1205, 1213, 1020})
 _REFUSED = frozenset({1044, 1045, 1142, 1143, 1227, 1698})
+_UNTRUSTED = 2026
 _NO_TABLE = frozenset({1049, 1146})
 _FULL = frozenset({3, 20, 1021, 1026, 1114})
 _UNSUPPORTED = frozenset({1845, 1846})
@@ -143,6 +144,7 @@ class Node:
         self.address = address
         self.committing = 0.0
         """When the last commit began, by the monotonic clock."""
+        self._ca = account.ca
         self._connection: Any = None
         with self._mapped(account.user):
             self._connection = mysql.connector.connect(
@@ -260,7 +262,7 @@ class Node:
                 if self._connection.is_connected():  # its last ping was answered with what ended the transaction
                     raise ConflictError(f"{self.address} gave up a transaction while it waited") from None
                 raise NodeLostError(f"{self.address} was lost ({error.msg})") from None
-            raise _meaning(error, self.address, user) from None
+            raise _meaning(error, self.address, user, self._ca) from None
         except OSError as error:
             raise NodeLostError(f"{self.address} was lost ({error})") from None
 
@@ -311,7 +313,7 @@ def _connect(account: Account, hosts: Sequence[str], most: int, other: str) -> l
     return found
 
 
-def _meaning(error: Any, address: str, user: str) -> GaleraError:
+def _meaning(error: Any, address: str, user: str, authority: Path | None) -> GaleraError:
     """The third party's error as one of ours."""
     import mysql.connector
 
@@ -326,6 +328,11 @@ def _meaning(error: Any, address: str, user: str) -> GaleraError:
     if number in (2002, 2003):
         return NodeLostError(
             f"{address} does not answer ({said.rpartition('Errno')[2].strip(' -0123456789:()') or said})"
+        )
+    if number == _UNTRUSTED or "CERTIFICATE_VERIFY_FAILED" in said:
+        return GaleraError(
+            f"{address} has no certificate that the authority {authority} vouches for ({said}): set it up for TLS, or"
+            " correct farm_galera_ca in the inventory"
         )
     if number == 1047 or "Not connected to Primary Component" in said:
         return NodeLostError(f"{address} is in no cluster with quorum")

@@ -1,8 +1,9 @@
 """How a load behaves beside other writers: what all nodes say in, whether to go on and how large the next chunk is out.
 
 Pure. A chunk that is applied delays every commit that comes after it in the cluster's order, at each node by the time
-that this node needs. So beside other writers chunks are as small as it takes to be applied within ``GENTLE_SECONDS``
-by the slowest node, and rests are longer than chunks; alone, a chunk takes ``EAGER_SECONDS``.
+that this node needs, and takes processors from them. So beside other writers chunks are as small as it takes to be
+done, at the slowest node too, within ``GENTLE_SECONDS``, and rests are ``REST`` times as long; alone, a chunk takes
+``EAGER_SECONDS``.
 """
 
 from collections import deque
@@ -12,8 +13,8 @@ from enum import Enum
 
 FEWEST, MOST = 10, 5_000
 """Rows of a chunk."""
-GENTLE_SECONDS, EAGER_SECONDS = 0.005, 0.5
-REST = 1.0
+GENTLE_SECONDS, EAGER_SECONDS = 0.006, 0.5
+REST = 4.0
 """Beside other writers: seconds of rest for each second of a chunk."""
 SLOW_SECONDS = 0.2
 PATIENCE = 60.0
@@ -123,12 +124,12 @@ class Pace:
         self.rows = FEWEST
 
     def after(self, rows: int, seconds: float, applied: float, gentle: bool) -> float:
-        """Seconds to rest after a chunk of ``rows`` that took ``seconds``, its commit ``applied`` seconds at all nodes."""
-        busy, wanted = (applied, GENTLE_SECONDS) if gentle else (seconds, EAGER_SECONDS)
+        """Seconds to rest after a chunk of ``rows`` that took ``seconds``, and its commit ``applied`` at all nodes."""
+        busy, wanted = (max(seconds, applied), GENTLE_SECONDS) if gentle else (seconds, EAGER_SECONDS)
         factor = min(max(wanted / max(busy, 1e-6), 0.5), 1.5)
         if rows >= self.rows:
             self.rows = int(min(max(rows * factor + 0.5, FEWEST), MOST))
-        rest = REST * seconds if gentle else 0.0
+        rest = REST * busy if gentle else 0.0
         if self.max_rate:
             self.rows = max(1, min(self.rows, int(self.max_rate / 2)))
             rest = max(rest, rows / self.max_rate - seconds)
