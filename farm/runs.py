@@ -67,9 +67,12 @@ class Run:
         return self.folder / "load"
 
     def is_loaded(self) -> bool:
-        """Whether its load ended well."""
+        """Whether its latest load ended well and is not undone."""
+        summary, undone = self.load / "summary.json", self.load / "undo.json"
         try:
-            return bool(json.loads((self.load / "summary.json").read_bytes())["ok"])
+            if undone.exists() and undone.stat().st_mtime_ns >= summary.stat().st_mtime_ns:
+                return False
+            return bool(json.loads(summary.read_bytes())["ok"])
         except (OSError, ValueError, KeyError, TypeError):
             return False
 

@@ -1,6 +1,7 @@
 """What old runs left goes; what somebody may still need stays."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,15 @@ def test_a_rebuild_that_is_not_loaded_stays_and_says_so(place: Place, loaded: ob
     pruned = place.prune()
     assert place.left(run) == set(place.folders(run))
     assert pruned.kept == ((run.id, f"it is not loaded: farm load {run.id} --inventory lab"),)
+
+
+def test_a_rebuild_whose_load_was_undone_stays_until_it_is_loaded_again(place: Place) -> None:
+    run = place.make("rebuild", loaded={"ok": True})
+    (run.load / "undo.json").write_text("{}")
+    assert place.prune().taken == ()
+    os.utime(run.load / "undo.json", (0, 0))
+    place.prune()
+    assert place.left(run) == set()
 
 
 def test_a_run_that_a_head_works_at_stays(place: Place) -> None:
