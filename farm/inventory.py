@@ -71,9 +71,9 @@ class Inventory:
     zeros: Literal["zero", "null"]
     load_mode: Literal["upsert", "update"]
     shared_dir: Path | None
+    """A folder that workers, head and loader share."""
     galera_ca: Path | None
     """The certificate authority of Galera, on the head, where connections to it are by TLS."""
-    """A folder that workers, head and loader share."""
     _data: Mapping[str, Any] = field(repr=False)
 
     @property
