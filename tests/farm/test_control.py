@@ -96,7 +96,7 @@ def test_tasks_of_a_living_run_are_cancelled_held_and_unheld(mine: Head) -> None
 
 
 def test_workers_of_a_living_run_are_added_drained_and_undrained(mine: Head) -> None:
-    with mine.running(sleeps(30, 0.5), "--limit", "w1", "--slots", "2") as living:
+    with mine.running(sleeps(900, 0.4), "--limit", "w1", "--slots", "2") as living:
         run = living.run.id
         eventually(lambda: running(living.run), "work has begun")
         assert "last worker" in refused(mine, "workers", "drain", run, "w1")
@@ -106,15 +106,17 @@ def test_workers_of_a_living_run_are_added_drained_and_undrained(mine: Head) -> 
         eventually(lambda: running(living.run, "w2"), "the added worker works")
         tell(mine, "workers", "drain", run, "w1")
         eventually(lambda: not running(living.run), "what ran there has ended")
+        time.sleep(1)
         ((drained,),) = rows(living.run, "SELECT at FROM events WHERE what = 'drained'")
         tell(mine, "workers", "undrain", run, "w1")
         eventually(lambda: running(living.run), "it works again")
-        assert living.ended().code == Exit.OK
+        tell(mine, "cancel", run)
+        assert living.ended().code == Exit.TASKS_FAILED
     ((back,),) = rows(living.run, "SELECT at FROM events WHERE detail = 'undrained'")
     between = f"started > {drained} AND started < {back}"
     assert rows(living.run, f"SELECT count(*) FROM attempts WHERE worker = 'w1' AND {between}") == [(0,)]
     assert rows(living.run, f"SELECT count(*) > 0 FROM attempts WHERE worker = 'w2' AND {between}") == [(1,)]
-    assert books(living.run, 30, HOSTS) == {"done": 30}
+    assert set(books(living.run, 900, HOSTS)) == {"done", "cancelled"}
     assert "is not running" in refused(mine, "workers", "drain", run, "w1")
 
 
@@ -193,17 +195,23 @@ def test_a_run_goes_on_when_its_terminal_closes(mine: Head) -> None:
     assert "10 tasks = 10 done" in log
 
 
-def test_two_runs_on_one_worker_share_its_slots(mine: Head, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_two_runs_on_one_worker_share_its_slots(mine: Head) -> None:
     spot = f"/tmp/{mine.scratch.name}"
-    alone = f"mkdir {spot}.$FARM_SLOT && sleep 0.3 && rmdir {spot}.$FARM_SLOT"
-    tasks = [{"id": f"t{each}", "command": f"case $FARM_SLOT in 1|2) {alone};; *) exit 9; esac"} for each in range(12)]
-    options = ("--limit", "w1", "--slots", "2", "--retries", "0")
-    with mine.running(tasks, *options) as one, mine.running(tasks, *options) as two:
-        assert [one.ended().code, two.ended().code] == [Exit.OK, Exit.OK]
-    for living in (one, two):
-        assert books(living.run, 12, ("w1",)) == {"done": 12}
-    begun = [rows(living.run, "SELECT min(ended), max(ended) FROM attempts")[0] for living in (one, two)]
-    assert max(first for first, _ in begun) < min(last for _, last in begun), "both went on at the same time"
+    alone = f"mkdir {spot}.$FARM_SLOT && sleep 0.2 && rmdir {spot}.$FARM_SLOT"
+    tasks = [{"id": f"t{each}", "command": f"case $FARM_SLOT in 1|2) {alone};; *) exit 9; esac"} for each in range(500)]
+    options = ("--limit", "w1", "--retries", "0")
+    with mine.running(tasks, *options) as long:
+        eventually(lambda: running(long.run), "work has begun")
+        ended, short = mine.run(tasks[:12], *options)
+        assert ended.code == Exit.OK
+        tell(mine, "cancel", long.run.id)
+        long.ended()
+    on("w1", f"rm -df {spot}.*")
+    assert books(short, 12, ("w1",)) == {"done": 12}
+    assert set(books(long.run, 500, ("w1",))) == {"done", "cancelled"}, "the inventory's two slots, and none twice"
+    ((first, last),) = rows(short, "SELECT min(ended), max(ended) FROM attempts")
+    ((beside,),) = rows(long.run, f"SELECT count(*) FROM attempts WHERE ended BETWEEN {first} AND {last}")
+    assert 4 <= beside <= 30, "task by task"
 
 
 def test_a_worker_where_every_task_fails_is_taken_out_probed_and_readmitted(mine: Head) -> None:
