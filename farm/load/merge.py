@@ -2,6 +2,7 @@
 
 import random
 import time
+from base64 import b64encode
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -159,7 +160,8 @@ def _chunk(node: Node, what: Work, ledger: Ledger, lock: Lock, last: str) -> Pla
     sql, was = what.sql, ledger.place
     bounds = (was.key, last)
     total, there, guarded, changed = (int(number) for number in node.rows(sql.count, bounds)[0])
-    before = [line for rows in node.texts(sql.before, bounds) for (line,) in rows] if changed and sql.before else []
+    old_values = node.texts(sql.before, bounds) if changed and sql.before else ()
+    before = [b64encode(row) for rows in old_values for (row,) in rows]
     guarded_keys = [key for (key,) in node.rows(sql.guarded_keys, bounds)] if guarded else []
     updated = node.execute(sql.update, bounds) if changed else 0
     inserted = node.execute(sql.insert, bounds) if total > there and what.insert else 0

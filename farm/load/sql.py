@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Literal
 
 from farm.load.columns import kind
+from farm.load.old_values import expression
 from features.declare import Feature, Survey
 
 TABLE, STAGING = "objects", "farm_staging"
@@ -55,7 +56,7 @@ class Merge(ABC):
     insert = ""
     """Inserts what the table lacks; nothing where that is not done."""
     before = ""
-    """Reads what rows that will change held, as a line each; nothing where that is not kept."""
+    """Reads what rows that will change held, a binary string each; nothing where that is not kept."""
 
     @property
     @abstractmethod
@@ -208,24 +209,9 @@ class Statements(Merge):
 
     @cached_property
     def before(self) -> str:  # type: ignore[override]
-        """A line for each row that will change: the key, how far the row will be, and of each column that is written
-        nothing where it stays, else its old value. Texts are ``x`` and hexadecimal digits."""
+        """The old values of each row that will change, and how far it will be: see ``old_values``."""
         features = {each.name: each for each in self.survey.features}
         further = [features[each] for each in GUARDING]
         will_be = [self.wanted(each) if each in self.written else f"o.{name(each.name)}" for each in further]
-        fields = ", ".join(
-            (
-                f"HEX(o.{self.key})",
-                *(f"IFNULL({each}, '\\\\N')" for each in will_be),
-                *(f"IF({self.same(each)}, '', IFNULL({_old(each)}, '\\\\N'))" for each in self.written),
-            )
-        )
-        return f"SELECT CONCAT_WS(',', {fields}) FROM {self._joined} WHERE {self._chunk} AND {self.changed}"
-
-
-def _old(column: Feature) -> str:
-    """A value of the table as a text from which the very same one is made again."""
-    value = f"o.{name(column.name)}"
-    if column.width is not None:
-        return f"CONCAT('x', HEX({value}))"
-    return f"CAST({value} AS DOUBLE)" if kind(column.sql) == "float" else value
+        old = expression(f"o.{self.key}", will_be, [(each, f"o.{name(each.name)}") for each in self.written])
+        return f"SELECT {old} FROM {self._joined} WHERE {self._chunk} AND {self.changed}"

@@ -2,6 +2,7 @@
 # ruff: noqa: S608 - built of declared names alone
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,12 +13,13 @@ from farm.errors import InputError
 from farm.galera import Account, connect
 from farm.load.lock import Lock
 from farm.load.merge import Merged, Work, merge
+from farm.load.old_values import line
 from farm.load.place import Ledger, begun, dead
-from farm.load.sql import FIELDS, STAGING, TABLE, Merge, name, names
+from farm.load.sql import FIELDS, GUARDING, STAGING, TABLE, Merge, name, names
 from farm.load.summary import SCHEMA
 from features.declare import Feature
 
-_GUARDS, _KEPT = ("farm_jdmax", "farm_ncand"), "farm_kept"
+_GUARDS = ("farm_jdmax", "farm_ncand")
 
 
 @dataclass(frozen=True)
@@ -35,37 +37,24 @@ class Undo(Merge):
         return tuple(known[each] for each in self.columns)
 
     def wanted(self, column: Feature) -> str:
-        kept = f"SUBSTR(s.{_KEPT}, {self.columns.index(column.name) + 1}, 1)"
-        return f"IF({kept} = '1', s.{name(column.name)}, o.{name(column.name)})"
+        return f"s.{name(column.name)}"
 
     @property
     def stage(self) -> str:
-        guards = ", ".join(f"{name(one)} AS {other}" for one, other in (("jdmax", _GUARDS[0]), ("ncand", _GUARDS[1])))
-        mask = f"REPEAT('0', {len(self.columns)}) AS {_KEPT}"
+        guards = ", ".join(f"{name(one)} AS {other}" for one, other in zip(GUARDING, _GUARDS, strict=True))
         return (
             f"CREATE TEMPORARY TABLE {STAGING} (PRIMARY KEY ({self.key})) ENGINE=InnoDB"
-            f" SELECT {self.key}, {guards}, {mask}, {names(self.written)} FROM {TABLE} WHERE FALSE"
+            f" SELECT {self.key}, {guards}, {names(self.written)} FROM {TABLE} WHERE FALSE"
         )
 
     @property
     def fill(self) -> str:
-        variables = [f"@v{at}" for at in range(len(self.columns))]
-        kept = ", ".join(f"IF({variable} <=> '', '0', '1')" for variable in variables)
-        values = ", ".join(
-            f"{name(column.name)} = {_value(column, variable)}"
-            for column, variable in zip(self.written, variables, strict=True)
-        )
-        return (
-            f"LOAD DATA LOCAL INFILE %s INTO TABLE {STAGING} {FIELDS} (@k, {', '.join((*_GUARDS, *variables))})"
-            f" SET {self.key} = CONVERT(UNHEX(@k) USING utf8), {_KEPT} = CONCAT({kept}), {values}"
-        )
-
-
-def _value(column: Feature, variable: str) -> str:
-    """The old value, of the text that ``sql.Statements.before`` made of it."""
-    if column.width is not None:
-        return f"CONVERT(UNHEX(SUBSTR({variable}, 2)) USING utf8)"
-    return f"NULLIF({variable}, '')"
+        """One file of ``old_values.line``."""
+        texts = {each.name: f"@v{at}" for at, each in enumerate(self.written) if each.width is not None}
+        targets = ", ".join(("@k", *_GUARDS, *(texts.get(each.name, name(each.name)) for each in self.written)))
+        values = {self.survey.key.name: "@k", **texts}
+        sets = ", ".join(f"{name(each)} = CONVERT(UNHEX({value}) USING utf8)" for each, value in values.items())
+        return f"LOAD DATA LOCAL INFILE %s INTO TABLE {STAGING} {FIELDS} ({targets}) SET {sets}"
 
 
 def undo(places: Path, account: Account) -> dict[str, Any]:
@@ -115,15 +104,20 @@ def _undo(places: Path, load: Ledger, account: Account) -> tuple[Merged, int]:
         ledger = Ledger(load.undo) if load.undone else Ledger.create(load.undo, known)
         lock = Lock(account, TABLE, ledger.id, known.run, dead(places))
         ledger.settle(lock.take(node))
-    before = load.folder / "before"
     sql = Undo(features.survey(known.survey), known.same_window, known.columns)
-    what = Work(sql, ((before, _lines(before)),), insert=False, step="undo")
+    rows = load.undo / "rows.csv"
+    what = Work(sql, ((rows, _write(load.folder / "before", rows, sql.written)),), insert=False, step="undo")
     with lock.beating():
         merged = merge(what, account, ledger, lock)
     ledger.finish()
     return merged, load.place.inserted
 
 
-def _lines(path: Path) -> int:
-    with path.open("rb") as file:
-        return sum(1 for _ in file)
+def _write(before: Path, rows: Path, columns: Sequence[Feature]) -> int:
+    """Write the old values as they are staged; returns how many rows there are."""
+    number = 0
+    with before.open("rb") as kept, rows.open("w", encoding="ascii") as file:
+        for each in kept:
+            number += 1
+            file.write(line(each, len(_GUARDS), columns) + "\n")
+    return number

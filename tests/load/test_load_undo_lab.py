@@ -9,6 +9,7 @@ from simulated_parts import simulate, write_part
 
 from farm.errors import InputError
 from farm.load.main import load, undo
+from farm.load.options import Options
 from farm.load.summary import lines
 
 pytestmark = pytest.mark.lab
@@ -86,15 +87,15 @@ def test_two_loads_of_the_same_parts_are_undone_together(loaded: tuple[Own, Path
     assert own.checksum() == before
 
 
-def test_a_column_that_the_load_left_is_left_by_the_undo(own: Own, tmp_path: Path) -> None:
+def test_a_column_that_was_not_loaded_is_left_by_the_undo(own: Own, tmp_path: Path) -> None:
     rows = simulate(50)
-    write_part(tmp_path / "parts", rows)
-    load(tmp_path / "parts", own.option_file())
+    write_part(tmp_path / "old", rows)
+    load(tmp_path / "old", own.option_file())
     rows.values["gmag"], rows.missing["gmag"] = rows.values["gmag"] + 1, np.zeros(50, bool)
     write_part(tmp_path / "parts", rows)
-    load(tmp_path / "parts", own.option_file())
+    load(tmp_path / "parts", own.option_file(), Options(columns=("gmag",)))
     own.sql("UPDATE objects SET rmag = 7")
-    undo(tmp_path / "parts", own.option_file())
+    assert undo(tmp_path / "parts", own.option_file())["undo"]["restored"] == 50
     assert own.sql("SELECT COUNT(*) FROM objects WHERE rmag = 7") == "50"
 
 
