@@ -147,6 +147,7 @@ class Runner:
         return link
 
     def _connect(self, link: Link) -> None:
+        self.scheduler.expect(link.worker.name, time.monotonic())
         greenlet = self._connecting[link.worker.name] = gevent.spawn(link.run)
         self.errands.guard(greenlet)
 

@@ -1,7 +1,7 @@
 """The rules of the scheduler.
 
 - A failed attempt costs a try, a lost worker does not; the next attempt goes to another worker than the one that
-  failed, as long as another one is in service.
+  failed, as long as another one is in service, or expected: it connects, or was lost a moment ago.
 - Attempts on a lost worker are given away when they can no longer run there: at ``until``, or when its new agent
   says that they are gone.
 - A task whose worker was lost while others stayed, on ``max_losses`` different workers, is held.
@@ -83,6 +83,10 @@ class Scheduler:
         self._tasks.add(task, Task(State.RUNNING, attempt, tries, worker, holding=True))
         self._workers.may_run(worker, task, until)
 
+    def expect(self, worker: str, now: float) -> None:
+        """A worker connects: it is worth waiting for before tasks lose all their tries on another one."""
+        self._workers.expect(worker, now)
+
     @property
     def ended(self) -> bool:
         """Whether every task has come to its end."""
@@ -132,6 +136,8 @@ class Scheduler:
             for worker in self._workers.fences_lifted(now):
                 self._give_away(worker)
             self._actions += [Probe(worker) for worker in self._workers.probes_due(now)]
+            if self._workers.hopes_end(now):
+                self._readmit_the_last()
         self._close_or_dispatch(now)
         return self._actions
 
@@ -147,13 +153,12 @@ class Scheduler:
     def _hear_of_worker(self, event: Up | Lost | Probed, now: float) -> None:
         match event:
             case Up(name, slots):
-                if self._workers.lost(name, now):
-                    self._readmit_the_last()
+                self._workers.lost(name, now, now)
                 if name in self._workers:
                     self._give_away(name)
                 self._workers.up(name, slots, now)
             case Lost(name, until):
-                self._workers.lost(name, until)
+                self._workers.lost(name, until, now)
             case Probed(name, ok):
                 if self._workers.probed(name, now, ok=ok):
                     self._actions.append(Readmitted(name))
@@ -309,7 +314,7 @@ class Scheduler:
         workers = self._workers
         while workers.idle:
             for name in self._takers():
-                if task := self._tasks.next(name, alone=workers.serving == 1):
+                if task := self._tasks.next(name, alone=workers.is_alone(name)):
                     self._start(name, task, now)
                     break
             else:

@@ -1,9 +1,9 @@
 """Workers: their slots, who is in service, and who is taken out and probed. Pure.
 
 A worker is in service that is up, not drained by order and not taken out. It is taken out after ``max_streak``
-failures in a row, while another one in service has none. Some seconds later it is probed, and again after twice as
-long each time the probe fails; readmitted, it is on probation: its next failure takes it out again, and the wait goes
-on doubling until it has done a task.
+failures in a row, while another one in service has none, or another one is expected. Some seconds later it is probed,
+and again after twice as long each time the probe fails; readmitted, it is on probation: its next failure takes it out
+again, and the wait goes on doubling until it has done a task.
 """
 
 from collections.abc import Iterator
@@ -14,6 +14,8 @@ FIRST_PROBE = 5.0
 """Seconds from being taken out to the first probe."""
 LAST_PROBE = 300.0
 """Seconds between probes at most."""
+HOPE = 15.0
+"""Seconds for which a worker is expected that connects, or was lost."""
 
 
 @dataclass(slots=True)
@@ -57,6 +59,9 @@ class Workers:
         """Those of them without a failure in a row."""
         self._fences: list[tuple[float, str, int]] = []
         self._probes: list[tuple[float, str]] = []
+        self._expected: set[str] = set()
+        self._hope = 0.0
+        """Until when."""
 
     def __getitem__(self, name: str) -> Worker:
         return self._known[name]
@@ -67,20 +72,38 @@ class Workers:
     def items(self) -> Iterator[tuple[str, Worker]]:
         yield from self._known.items()
 
+    def expect(self, name: str, now: float) -> None:
+        """It is about to come up, as far as one can tell."""
+        self._expected.add(name)
+        self._hope = now + HOPE
+
+    def hopes_end(self, now: float) -> bool:
+        """Whether nobody is expected any more from now on."""
+        if not self._expected or now < self._hope:
+            return False
+        self._expected.clear()
+        return True
+
+    def is_alone(self, name: str) -> bool:
+        """Whether nobody else is in service, or expected."""
+        return self.serving == 1 and self._known[name].in_service and not self._expected
+
     def up(self, name: str, slots: int, now: float) -> None:
         """Nothing runs there."""
+        self._expected.discard(name)
         worker = self._known.setdefault(name, Worker())
         worker.slots = worker.free = slots
         if worker.out:
             self._probe_at(name, worker, now)
         self._change(name, up=True)
 
-    def lost(self, name: str, until: float) -> bool:
+    def lost(self, name: str, until: float, now: float) -> bool:
         """Whether that was news."""
         worker = self._known.get(name)
         if worker is None or not worker.up:
             return False
         self._change(name, up=False)
+        self.expect(name, now)
         worker.epoch += 1
         if worker.running:
             heappush(self._fences, (until, name, worker.epoch))
@@ -120,7 +143,7 @@ class Workers:
         if not worker.in_service:
             return 0
         self._spotless += (worker.streak == 0) - (before == 0)
-        if worker.streak < self._max_streak or not self._spotless:
+        if worker.streak < self._max_streak or not (self._spotless or self._expected):
             return 0
         self._change(name, out=True)
         self._put_off(name, worker, now)
@@ -139,8 +162,8 @@ class Workers:
         return False
 
     def readmit_the_last(self) -> list[str]:
-        """With nobody left in service, those that were taken out are better than none. Returns their names."""
-        if self.serving:
+        """With nobody in service or expected, those that were taken out are better than none. Returns their names."""
+        if self.serving or self._expected:
             return []
         names = [name for name, worker in self._known.items() if worker.up and worker.out and not worker.drained]
         for name in names:
@@ -148,7 +171,8 @@ class Workers:
         return names
 
     def next_due(self) -> float | None:
-        return min((heap[0][0] for heap in (self._fences, self._probes) if heap), default=None)
+        dates = [heap[0][0] for heap in (self._fences, self._probes) if heap]
+        return min([*dates, self._hope] if self._expected else dates, default=None)
 
     def fences_lifted(self, now: float) -> Iterator[str]:
         """Lost workers on which nothing can run any more."""

@@ -198,7 +198,8 @@ def test_a_run_that_is_halted_soon_ends_what_runs_and_the_next_head_goes_on(farm
     tasks = [*sleeps(5, 0.3), Task("bad", "exit 1"), *(Task(f"u{each}", "sleep 0.3") for each in range(12))]
     summary = farm.make(tasks, tries=1, halt=Halt(now=False, fail=1, percent=False)).go()
     require_balance(summary)
-    assert (summary.done, summary.held, summary.interrupted) == (5, 1, False)
+    assert (summary.held, summary.interrupted) == (1, False)
+    assert summary.cancelled > 0
     assert farm.rows("SELECT DISTINCT reason FROM tasks WHERE state = 'cancelled'") == [
         ("halted: a task failed (soon,fail=1)",)
     ]

@@ -41,6 +41,7 @@ from farm.events import (
 from farm.scheduler import Halt, Scheduler
 from farm.scheduler import halt as halting
 from farm.scheduler.pace import Pace
+from farm.scheduler.workers import HOPE
 
 WORKERS = ("a", "b", "c")
 
@@ -225,7 +226,35 @@ def test_a_worker_that_was_taken_out_works_again_when_nobody_else_is_left() -> N
     for _ in range(2):
         ((task, attempt, _),) = starts(actions)
         actions = scheduler.handle(Failed(task, attempt, "no route"), 1)
-    assert [each[2] for each in starts(scheduler.handle(Lost("good", until=9), 2))] == ["bad"]
+    assert starts(scheduler.handle(Lost("good", until=9), 2)) == [], "it may come back"
+    assert [each[2] for each in starts(scheduler.handle(Tick(), 2 + HOPE))] == ["bad"]
+
+
+def test_a_worker_that_fails_everything_does_not_hold_the_tasks_before_the_others_have_connected() -> None:
+    scheduler = farm_of(20, max_streak=3)
+    for worker in ("good", "bad"):
+        scheduler.expect(worker, 0)
+    actions = scheduler.handle(Up("bad", 1), 1)
+    while running := starts(actions):
+        for task, attempt, _ in running:
+            actions = scheduler.handle(Failed(task, attempt, "no route"), 2)
+    assert scheduler.counts[State.HELD] == 0
+    actions = scheduler.handle(Up("good", 1), 3)
+    done = 0
+    while running := [each for each in starts(actions) if each[2] == "good"]:
+        actions = scheduler.handle(Done(running[0][0], running[0][1]), 4)
+        done += 1
+    assert (done, scheduler.counts[State.DONE]) == (20, 20)
+
+
+def test_a_failed_task_is_tried_again_on_the_only_worker_when_nobody_else_comes() -> None:
+    scheduler = farm_of(1)
+    for worker in WORKERS:
+        scheduler.expect(worker, 0)
+    scheduler.handle(Up("a", 1), 1)
+    assert starts(scheduler.handle(Failed("t0", 1, "exit code 1"), 2)) == []
+    assert scheduler.next_due() == HOPE
+    assert starts(scheduler.handle(Tick(), HOPE)) == [("t0", 2, "a")]
 
 
 def test_draining_lets_running_tasks_end_and_starts_no_more() -> None:
