@@ -55,7 +55,7 @@ def load(folder: Path, option_file: Path, asked: Options = EVERYTHING, verify_on
     if verify_only:
         verified = verify(parts, account, None, asked, asked.sample)
         clock.lap("verify")
-        return summary(parts, mode, None, verified, clock.seconds)
+        return summary(parts, mode, None, verified, clock.seconds, asked)
     what = work(parts, account, asked)
     wanted = identity(parts, account, statements(parts, account, asked))
     with held(folder) as places, begin(places, account, wanted, what) as (ledger, lock):
@@ -64,7 +64,7 @@ def load(folder: Path, option_file: Path, asked: Options = EVERYTHING, verify_on
         verified = verify(parts, account, merged.node, asked, asked.sample)
         clock.lap("verify")
         ledger.finish()
-    return summary(parts, mode, merged, verified, clock.seconds)
+    return summary(parts, mode, merged, verified, clock.seconds, asked)
 
 
 def undo(folder: Path, option_file: Path) -> dict[str, Any]:

@@ -7,13 +7,19 @@ from typing import Any
 from farm.errors import Exit
 from farm.load.check import Parts
 from farm.load.merge import Merged
+from farm.load.options import EVERYTHING, Options
 from farm.load.verify import Verified
 
 SCHEMA = 1
 
 
 def summary(
-    parts: Parts, mode: str, merged: Merged | None, verified: Verified, seconds: Mapping[str, float]
+    parts: Parts,
+    mode: str,
+    merged: Merged | None,
+    verified: Verified,
+    seconds: Mapping[str, float],
+    options: Options = EVERYTHING,
 ) -> dict[str, Any]:
     """The JSON object of ``csv_to_database --json``; without ``merged`` (--verify-only) ``load`` is null."""
     worst = verified.worst
@@ -40,7 +46,7 @@ def summary(
         "verify": {
             "nodes": list(verified.nodes),
             "sample": verified.sample,
-            "columns": len(parts.survey.columns),
+            "columns": len(options.columns or parts.survey.features) + 1,
             "compared": verified.compared,
             "equal": verified.equal,
             "guarded": verified.guarded,

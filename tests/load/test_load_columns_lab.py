@@ -35,6 +35,7 @@ def test_only_the_columns_that_are_named_are_loaded_and_only_into_rows_that_are_
     before = own.sql(digest)
     said = load(tmp_path / "parts", own.option_file(), SOME)
     assert said["ok"]
+    assert said["verify"]["columns"] == 3
     assert (said["load"]["inserted"], said["load"]["absent"], said["verify"]["missing"]) == (0, 20, 20)
     assert said["load"]["updated"] + said["load"]["unchanged"] == 100
     assert own.sql(digest) == before

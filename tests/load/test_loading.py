@@ -19,6 +19,7 @@ from farm.journal import Journal, Task
 from farm.load.main import _arguments
 from farm.load.options import EVERYTHING, Options
 from farm.loading import Ready, ready
+from farm.objects import listed
 from farm.runs import create
 from farm.transport import Completed
 
@@ -211,7 +212,7 @@ def test_a_summary_is_kept_with_its_run_and_its_lists_beside_it() -> None:
     said = {"load": {"guarded_objects": ["ZTF1", "ZTF2"], "absent_objects": []}}
     loading.keep(run, said)
     assert json.loads((run.load / "summary.json").read_text()) == said
-    assert (run.load / "guarded.txt").read_text() == "ZTF1\nZTF2\n"
+    assert listed(run.load / "guarded.txt").ids == ("ZTF1", "ZTF2")
     assert (run.load / "absent.txt").read_text() == ""
 
 
