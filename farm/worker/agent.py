@@ -20,9 +20,10 @@ from types import FrameType
 from farm.worker import processes
 from farm.worker.folders import Folders
 from farm.worker.host import clock, hello, take_over
-from farm.worker.protocol import GRACE, LEASE, ROOT, Message, decode, encode
+from farm.worker.lack import kills
+from farm.worker.protocol import GRACE, LEASE, ROOT, Message, Receipt, decode, encode
 from farm.worker.slots import Slot, Slots, Ticket
-from farm.worker.supervisor import Job, fork
+from farm.worker.supervisor import Job, fork, unfollowed
 
 _LOOK = 0.05
 """Seconds between two looks for a slot that another run frees."""
@@ -53,6 +54,7 @@ class Agent:
         self.slots = Slots(root / "slots")
         self.waiting: dict[tuple[str, int], _Waiting] = {}
         self.beaten = clock()
+        self.kills = kills()
         self.ending = self.stopped = False
         self.incoming = self.reports = b""
         self.outgoing = bytearray()
@@ -130,6 +132,7 @@ class Agent:
     def _obey(self, message: Message) -> None:
         match message:
             case {"t": "beat", "n": n}:
+                self.kills = kills()
                 progress = self.folders.progress(self.attempts)
                 self.send({"t": "beat", "n": n, "load": os.getloadavg()[0], "progress": progress})
             case {"t": "run"}:
@@ -137,7 +140,7 @@ class Agent:
             case {"t": "kill", "task": task, "attempt": attempt, "reason": reason}:
                 if waiting := self.waiting.pop((task, attempt), None):
                     waiting.ticket.withdraw()
-                    self.send(_unfollowed(waiting.job, "it waited for a slot", reason))
+                    self.send(unfollowed(waiting.job, "it waited for a slot", reason))
                 elif (pid := self.attempts.get((task, attempt))) is not None:
                     self.supervisors[pid].reason = reason
                     processes.kill(pid, signal.SIGTERM)
@@ -162,6 +165,7 @@ class Agent:
             work=work,
             out=self.folders.out(task, attempt),
             grace=self.grace,
+            kills_before=self.kills,
         )
         try:
             if slot := self.slots.take(message["slots"]):
@@ -169,7 +173,7 @@ class Agent:
                 return
             ticket = self.slots.queue_up(message["slots"])
         except OSError as error:
-            self.send(_unfollowed(job, f"cannot take a slot: {error}"))
+            self.send(unfollowed(job, f"cannot take a slot: {error}"))
             return
         self.waiting[task, attempt] = _Waiting(job, message["slots"], ticket)
         self.send({"t": "waits", "task": task, "attempt": attempt})
@@ -194,7 +198,7 @@ class Agent:
         try:
             pid = fork(job, environ, self.report, slot.lock, (self.lock,))
         except OSError as error:
-            self.send(_unfollowed(job, f"cannot start the command: {error}"))
+            self.send(unfollowed(job, f"cannot start the command: {error}"))
             return
         finally:
             os.close(slot.lock)
@@ -209,7 +213,7 @@ class Agent:
             running.reported = True
             self._report(receipt, running)
 
-    def _report(self, receipt: Message, running: _Running) -> None:
+    def _report(self, receipt: Message | Receipt, running: _Running) -> None:
         if receipt["reason"] == "killed":
             receipt["reason"] = running.reason or "killed"
         if receipt["code"] != 0:
@@ -226,7 +230,7 @@ class Agent:
             if not running.reported:
                 self._end_strays()
                 why = f"its supervisor ended with wait status {status}: killed, or out of memory"
-                self._report(_unfollowed(running.job, why), running)
+                self._report(unfollowed(running.job, why), running)
             del self.attempts[running.job.task, running.job.attempt]
             if running.forget:
                 self.folders.forget(running.job.task, running.job.attempt)
@@ -263,7 +267,7 @@ class Agent:
             (self.folders.root / "agent.lock").unlink(missing_ok=True)
             self.folders.leave()
 
-    def send(self, message: Message) -> None:
+    def send(self, message: Message | Receipt) -> None:
         self.outgoing += encode(message)
 
     def _flush(self) -> None:
@@ -274,24 +278,6 @@ class Agent:
             return
         except ConnectionError:
             self.ending = True
-
-
-def _unfollowed(job: Job, why: str, reason: str | None = None) -> Message:
-    """The receipt of an attempt that has no supervisor to write one."""
-    return {
-        "t": "end",
-        "task": job.task,
-        "attempt": job.attempt,
-        "mark": job.mark,
-        "code": None,
-        "signal": None,
-        "error": why,
-        "reason": reason,
-        "lack": None,
-        "wall": 0.0,
-        "cpu": 0.0,
-        "rss": 0,
-    }
 
 
 def main() -> None:

@@ -8,31 +8,24 @@ _FULL = 1 << 16
 """Bytes; a disk with less room than that is full."""
 
 
-class Lack:
-    """Begins with an attempt; ``found`` says at its end what was lacking. Linux only."""
-
-    def __init__(self, work: Path) -> None:
-        self._work = work
-        self._kills = _kills()
-
-    def found(self, status: int | None) -> str | None:
-        """By the wait status of the attempt's command, None where it was not started; None where nothing lacked.
-
-        A shell says 128 + 9 of a command of its own that SIGKILL ended.
-        """
-        killed = status is not None and (
-            (os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL)
-            or (os.WIFEXITED(status) and os.WEXITSTATUS(status) == 128 + signal.SIGKILL)
-        )
-        if killed and _kills() > self._kills:
-            return "out of memory"
-        return "disk full" if _room(self._work) < _FULL else None
-
-
-def _kills() -> int:
+def kills() -> int:
     """How many processes this kernel has killed for memory, in whatever cgroup (proc(5), vmstat oom_kill)."""
     fields = (line.split() for line in Path("/proc/vmstat").read_text().splitlines())
     return next((int(number) for name, number in fields if name == "oom_kill"), 0)
+
+
+def lack(status: int | None, work: Path, kills_before: int) -> str | None:
+    """By the wait status of a command that failed, None where it was not started, and ``kills`` of before.
+
+    A shell says 128 + 9 of a command of its own that SIGKILL ended.
+    """
+    killed = status is not None and (
+        (os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL)
+        or (os.WIFEXITED(status) and os.WEXITSTATUS(status) == 128 + signal.SIGKILL)
+    )
+    if killed and kills() > kills_before:
+        return "out of memory"
+    return "disk full" if _room(work) < _FULL else None
 
 
 def _room(folder: Path) -> int:

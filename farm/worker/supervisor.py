@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from farm.worker import processes
-from farm.worker.lack import Lack
+from farm.worker.lack import lack
 from farm.worker.protocol import Receipt, encode
 
 _WAKE = (signal.SIGCHLD, signal.SIGTERM)
@@ -38,6 +38,8 @@ class Job:
     """Folder for the command's output."""
     grace: float
     """Seconds between SIGTERM and SIGKILL."""
+    kills_before: int
+    """How many processes the host had killed for memory."""
 
 
 def fork(job: Job, environ: Mapping[str, str], report: int, slot: int, keep: tuple[int, ...]) -> int:
@@ -72,15 +74,14 @@ def _let_go(keep: set[int]) -> None:
     null = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(null, standard)
-    for entry in list(Path("/proc/self/fd").iterdir()):
-        if int(entry.name) > 2 and int(entry.name) not in keep:
+    for descriptor in map(int, os.listdir("/proc/self/fd")):  # noqa: PTH208 - each attempt waits for this
+        if descriptor > 2 and descriptor not in keep:
             with contextlib.suppress(OSError):
-                os.close(int(entry.name))
+                os.close(descriptor)
 
 
 def _supervise(job: Job, environ: Mapping[str, str], report: int, slot: int) -> None:
     started = time.monotonic()
-    lack = Lack(job.work)
     status: int | None = None
     reason = error = None
     try:
@@ -99,7 +100,7 @@ def _supervise(job: Job, environ: Mapping[str, str], report: int, slot: int) -> 
         "signal": os.WTERMSIG(status) if status is not None and os.WIFSIGNALED(status) else None,
         "error": error,
         "reason": reason,
-        "lack": None if status == 0 or reason else lack.found(status),
+        "lack": None if status == 0 or reason else lack(status, job.work, job.kills_before),
         "wall": round(time.monotonic() - started, 4),
         "cpu": round(usage.ru_utime + usage.ru_stime, 4),
         "rss": usage.ru_maxrss * 1024,
@@ -108,6 +109,24 @@ def _supervise(job: Job, environ: Mapping[str, str], report: int, slot: int) -> 
     with contextlib.suppress(BrokenPipeError):  # the agent is gone; the receipt on disk is then the only one
         os.write(report, encode(receipt))
     _keep(job.work, encode(receipt))
+
+
+def unfollowed(job: Job, why: str, reason: str | None = None) -> Receipt:
+    """The receipt of an attempt that has no supervisor to write one."""
+    return {
+        "t": "end",
+        "task": job.task,
+        "attempt": job.attempt,
+        "mark": job.mark,
+        "code": None,
+        "signal": None,
+        "error": why,
+        "reason": reason,
+        "lack": None,
+        "wall": 0.0,
+        "cpu": 0.0,
+        "rss": 0,
+    }
 
 
 def _start(job: Job, environ: Mapping[str, str]) -> int:
