@@ -171,8 +171,10 @@ class Workers:
         return names
 
     def next_due(self) -> float | None:
+        if not (self._fences or self._probes or self._expected):
+            return None
         dates = [heap[0][0] for heap in (self._fences, self._probes) if heap]
-        return min([*dates, self._hope] if self._expected else dates, default=None)
+        return min([*dates, self._hope] if self._expected else dates)
 
     def fences_lifted(self, now: float) -> Iterator[str]:
         """Lost workers on which nothing can run any more."""
