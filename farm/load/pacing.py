@@ -126,7 +126,7 @@ class Pace:
     def after(self, rows: int, seconds: float, applied: float, gentle: bool) -> float:
         """Seconds to rest after a chunk of ``rows`` that took ``seconds``, and its commit ``applied`` at all nodes."""
         busy, wanted = (max(seconds, applied), GENTLE_SECONDS) if gentle else (seconds, EAGER_SECONDS)
-        factor = min(max(wanted / max(busy, 1e-6), 0.5), 1.5)
+        factor = min(max(wanted / max(busy, 1e-6), 0.5), 1.5 if gentle else 4.0)
         if rows >= self.rows:
             self.rows = int(min(max(rows * factor + 0.5, FEWEST), MOST))
         rest = REST * busy if gentle else 0.0
