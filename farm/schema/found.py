@@ -44,6 +44,7 @@ def cluster(account: Account) -> Cluster:
 
 def at(node: Node, account: Account) -> tuple[Found, bool]:
     """The table at one node, and whether table farm_load is there. Raises GaleraError where there is no table."""
+    node.execute("SET SESSION wsrep_sync_wait = 1")  # what others have changed is seen here
     known = {str(table): int(rows or 0) for table, rows in node.rows(_TABLES, (account.database, TABLE, lock.TABLE))}
     if TABLE not in known:
         raise GaleraError(

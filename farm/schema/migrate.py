@@ -20,7 +20,7 @@ from farm.schema.plan import Change, Plan, What, in_order, plan
 from farm.schema.show import change_line, say
 from features.declare import Survey
 
-_WAIT_SECONDS, _TRIES, _PAUSE_SECONDS = 2, 10, 1.0
+_WAIT_SECONDS, _TRIES, _PAUSE_SECONDS = 1, 20, 0.5
 _ANSWER_SECONDS = 86_400
 """How long an ALTER may take."""
 _SYNC_SECONDS = 3_600
@@ -60,7 +60,7 @@ class Migration:
             if (method := "RSU" if change in self.rolled else "TOI") != at:
                 yield f"SET SESSION wsrep_OSU_method = '{method}'"
                 at = method
-            yield change.sql(TABLE, plain=method == "RSU")
+            yield change.rolling_sql(TABLE) if method == "RSU" else change.sql(TABLE)
 
 
 def prepare(survey: Survey, account: Account, how: How) -> Migration:
@@ -169,7 +169,7 @@ def _roll(survey: Survey, account: Account, change: Change) -> None:
             table, _ = found.at(node, account)
             if change.key in plan(survey, table).keys:
                 sys.stderr.write(f"{change.what} {change.name} {change.detail} at {address} alone\n")
-                _patiently(node, change.sql(TABLE, plain=True))
+                _patiently(node, change.rolling_sql(TABLE))
                 _await_synced(node)
 
 

@@ -82,6 +82,14 @@ class Change:
         """The statement; unless ``plain``, MariaDB refuses it where it would cost more than is said here."""
         return f"ALTER TABLE {name(table)} {self.clause}{'' if plain else _ALGORITHMS[self.cost]}"
 
+    def rolling_sql(self, table: str) -> str:
+        """The statement for one node alone, which keeps writers out from its start.
+
+        A node that does a rolling change commits nothing meanwhile: a writer that was let in would hold the table
+        until its commit, and the change would wait for it in vain.
+        """
+        return f"{self.sql(table, plain=True)}, LOCK=SHARED"
+
     def as_json(self, table: str) -> dict[str, Any]:
         return {**asdict(self), "cost": self.cost.value, "stalls": self.stalls, "sql": self.sql(table)}
 

@@ -1,6 +1,7 @@
 """farm schema on the lab's Galera, in a database of its own, by an account with the privileges of farm_owner."""
 
 import dataclasses
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from own_database import PASSWORD, own_database, write_option_file
 from simulated_parts import ZTF
 
 from farm.errors import Exit, GaleraError, SchemaError
-from farm.galera import Account, Node, read_account
+from farm.galera import Account, ConflictError, Node, read_account
 from farm.home import Home
 from farm.provision.galera import ACCOUNTS
 from farm.schema import found, migrate
@@ -70,6 +71,7 @@ def test_what_needs_no_rows_is_done_at_once_at_every_node_and_only_once(owner: A
         "SET SESSION wsrep_OSU_method = 'RSU'",
         "ALTER TABLE `objects` ADD KEY `idx_jdmin`",
     ]
+    assert made[-1].endswith(", LOCK=SHARED")
     there = found.cluster(owner)
     assert there.load_table
     assert [plan(ZTF, table).undeclared for table in there.tables.values()] == [("mine",)] * 3
@@ -124,6 +126,39 @@ def test_a_change_does_not_queue_behind_a_long_transaction(
         assert same_at(owner) == [True, True, True]
     finally:
         change(f"DROP USER {reader.user}@'%'")
+
+
+def test_a_rolling_change_gets_through_beside_a_writer_of_the_table_at_every_node(
+    owner: Account, change: Change
+) -> None:
+    change(f"ALTER TABLE objects DROP KEY idx_jdmax; GRANT SELECT, UPDATE ON {DATABASE}.* TO {owner.user}@'%'")
+    done, written = threading.Event(), [0, 0, 0]
+
+    def write(at: int) -> None:
+        with Node(owner, owner.hosts[at]) as node:
+            while not done.is_set():
+                try:
+                    node.execute("UPDATE objects SET gmag = gmag + 1 WHERE objectId = %s", [f"LS{at + 1}"])
+                    node.commit()
+                    written[at] += 1
+                except ConflictError:
+                    node.rollback()
+                done.wait(0.005)
+
+    writers = [threading.Thread(target=write, args=(at,)) for at in range(3)]
+    for writer in writers:
+        writer.start()
+    try:
+        go(owner, rolling=True)
+    finally:
+        done.set()
+        for writer in writers:
+            writer.join()
+    assert same_at(owner) == [True, True, True]
+    values = change(
+        "SET wsrep_sync_wait = 1; SELECT gmag - 18.5 FROM objects WHERE objectId IN ('LS1', 'LS2', 'LS3') ORDER BY objectId"
+    ).split()
+    assert [int(float(value)) for value in values] == written
 
 
 def test_what_the_server_does_not_do_instantly_is_not_done_dearer_unasked(owner: Account, change: Change) -> None:
