@@ -156,7 +156,8 @@ def test_a_rolling_change_gets_through_beside_a_writer_of_the_table_at_every_nod
             writer.join()
     assert same_at(owner) == [True, True, True]
     values = change(
-        "SET wsrep_sync_wait = 1; SELECT gmag - 18.5 FROM objects WHERE objectId IN ('LS1', 'LS2', 'LS3') ORDER BY objectId"
+        "SET wsrep_sync_wait = 1;"
+        " SELECT gmag - 18.5 FROM objects WHERE objectId IN ('LS1', 'LS2', 'LS3') ORDER BY objectId"
     ).split()
     assert [int(float(value)) for value in values] == written
 
