@@ -12,13 +12,19 @@ import signal
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from farm.worker import processes
 from farm.worker.lack import lack
 from farm.worker.protocol import Receipt, encode
 
+_LATER = 10
+"""Nice value of what is left to do when the agent has the receipt: the next attempt's start comes first."""
 _WAKE = (signal.SIGCHLD, signal.SIGTERM)
+
+_DEFAULT = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGPIPE, signal.SIGTERM, signal.SIGCHLD)
+"""Signals that a command does not ignore because somebody above it did."""
 
 
 @dataclass(frozen=True)
@@ -74,10 +80,9 @@ def _let_go(keep: set[int]) -> None:
     null = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(null, standard)
-    for descriptor in map(int, os.listdir("/proc/self/fd")):  # noqa: PTH208 - each attempt waits for this
-        if descriptor > 2 and descriptor not in keep:
-            with contextlib.suppress(OSError):
-                os.close(descriptor)
+    edges = [2, *sorted(keep), os.sysconf("SC_OPEN_MAX")]
+    for low, high in pairwise(edges):
+        os.closerange(low + 1, high)
 
 
 def _supervise(job: Job, environ: Mapping[str, str], report: int, slot: int) -> None:
@@ -106,9 +111,11 @@ def _supervise(job: Job, environ: Mapping[str, str], report: int, slot: int) -> 
         "rss": usage.ru_maxrss * 1024,
     }
     os.close(slot)
+    line = encode(receipt)
     with contextlib.suppress(BrokenPipeError):  # the agent is gone; the receipt on disk is then the only one
-        os.write(report, encode(receipt))
-    _keep(job.work, encode(receipt))
+        os.write(report, line)
+    os.nice(_LATER)
+    _keep(job.work, line)
 
 
 def unfollowed(job: Job, why: str, reason: str | None = None) -> Receipt:
@@ -144,7 +151,7 @@ def _start(job: Job, environ: Mapping[str, str]) -> int:
         file_actions=[(os.POSIX_SPAWN_DUP2, log, 1), (os.POSIX_SPAWN_DUP2, log, 2)],
         setsid=True,
         setsigmask=(),
-        setsigdef=(signal.SIGPIPE, signal.SIGTERM, signal.SIGCHLD),
+        setsigdef=_DEFAULT,
     )
 
 
@@ -173,10 +180,9 @@ def _follow(main: int, job: Job) -> tuple[int, str | None]:
 def _keep(work: Path, receipt: bytes) -> None:
     """Put the receipt on disk; a folder that the head has had removed meanwhile needs none."""
     try:
-        with (work / "receipt.tmp").open("wb") as file:
-            file.write(receipt)
-            file.flush()
-            os.fsync(file.fileno())
-        (work / "receipt.tmp").rename(work / "receipt.json")
+        file = os.open(work / "receipt.tmp", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        os.write(file, receipt)
+        os.fsync(file)
+        os.rename(work / "receipt.tmp", work / "receipt.json")  # noqa: PTH104 - many attempts end at once
     except OSError:
         return
