@@ -101,7 +101,8 @@ def summary(made: Done, provisioned: Done, seeded: Done, rebuilt: Done, loaded: 
     table.add_row(
         "compared",
         "",
-        f"{verify['compared']:,} rows x {verify['columns']} columns on {' and '.join(verify['nodes'])} with the parts:\n"
+        f"{verify['compared']:,} rows x {verify['columns']} columns on {' and '.join(verify['nodes'])}"
+        " with the parts:\n"
         f"{verify['equal']:,} equal, {verify['guarded']:,} guarded, {verify['differing']:,} differing,"
         f" {verify['missing']:,} missing",
     )
