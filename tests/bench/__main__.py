@@ -7,13 +7,14 @@ from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
+sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[1] / "load"))
 
 from tests.bench import machine
 from tests.bench.rebuild import ready, say
 
 KEPT = Path(__file__).parents[2] / "docs" / "benchmarks"
-BENCHES = ("features", "rebuild", "dispatch")
+BENCHES = ("features", "rebuild", "dispatch", "load", "losses")
 """Modules with measure() and table(measured), and plot(measured) where there is something to see."""
 
 

@@ -1,4 +1,4 @@
-"""``python -m tests.bench.load``: csv_to_database beside a plain LOAD DATA of the same files, on the lab's Galera.
+"""csv_to_database beside a plain LOAD DATA of the same files, on the lab's Galera.
 
 Each method loads four times in a row, in a database of its own: into an empty table (A), then rows whose indexed
 columns changed (B on A), then rows whose other columns changed (C on B), then the same again (C on C). Which method
@@ -19,12 +19,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
-sys.path.insert(0, str(Path(__file__).parent.parent / "load"))
 
 from simulated_parts import ZTF, simulate, write_part
 
@@ -32,7 +28,6 @@ from farm import lab
 from farm.galera import Node, read_account
 from farm.home import Home
 from farm.load.sql import names
-from farm.machine import describe
 from farm.parts import FIRST_TOKEN, LAST_TOKEN
 from features.batch import Rows
 
@@ -40,7 +35,6 @@ SIZES = {128_000: 3, 384_000: 2}
 """Rows, and how often each method is repeated."""
 FILE_ROWS = 4_000
 CASES = {"empty table": "A", "indexed columns changed": "B", "other columns changed": "C", "nothing changed": "C"}
-KEPT = Path(__file__).parents[2] / "docs" / "benchmarks"
 DATABASE = "farm_bench"
 _FORMAT = (
     r"CHARACTER SET utf8mb4 FIELDS TERMINATED BY ',' OPTIONALLY ENCLOSED BY '\"' ESCAPED BY '\\'"
@@ -187,24 +181,19 @@ def load(cluster: Galera, folder: Path) -> Row:
     return seconds
 
 
-def say(text: str) -> None:
-    sys.stderr.write(text + "\n")
-
-
-def main() -> None:
-    measured = {"schema": 1, "when": f"{datetime.now(UTC):%Y-%m-%d}", "machine": describe(), **measure()}
-    KEPT.mkdir(parents=True, exist_ok=True)
-    (KEPT / "load.json").write_text(json.dumps(measured, indent=1) + "\n")
-    print(f"{'rows':>8} {'case':<24} {'plain':>8} {'ours':>8} {'ratio':>6} {'check':>7} {'read-back':>10}")
+def table(measured: Row) -> str:
+    """A line a case."""
+    told = [f"{'rows':>8} {'case':<24} {'plain':>8} {'ours':>8} {'ratio':>6} {'check':>7} {'read-back':>10}"]
     for each in measured["sizes"]:
         for case in each["cases"]:
             merge = statistics.median(one["merge"] for one in case["ours"])
-            print(
+            told.append(
                 f"{each['rows']:>8,} {case['case']:<24} {statistics.median(case['plain_seconds']):>6.1f} s"
                 f" {merge:>6.1f} s {case['ratio']:>6.2f} {case['check_seconds']:>5.1f} s"
                 f" {case['verify_seconds']:>8.1f} s"
             )
+    return "\n".join(told)
 
 
-if __name__ == "__main__":
-    main()
+def say(text: str) -> None:
+    sys.stderr.write(text + "\n")
