@@ -1,4 +1,4 @@
-"""Workers that are lost and workers that only seem so, on a provisioned lab: ``python -m tests.bench losses``, or ``tests.bench.losses --minutes M``.
+"""Workers that are lost and workers that only seem so, on a provisioned lab: ``python -m tests.bench losses``.
 
 Time to notice: from just before the fault to the moment at which the head says that the worker is lost, while all
 slots of two workers have tasks. False losses: how often a head says so of a worker that only has much to do, while
