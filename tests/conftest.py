@@ -5,6 +5,7 @@ A test that cannot run on this machine is left out by name, never skipped in sil
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -45,8 +46,11 @@ def reasons(lab_wanted: bool) -> dict[str, str]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The head's state of a test run is its own, and goes with it."""
+    """The head's state of a test run is its own, and goes with it; so are the signals that programs obey."""
     config.stash[LEFT_OUT] = LeftOut()
+    for number, usual in {signal.SIGHUP: signal.SIG_DFL, signal.SIGINT: signal.default_int_handler}.items():
+        if signal.getsignal(number) == signal.SIG_IGN:  # as nohup or a shell's background leaves them
+            signal.signal(number, usual)
     if not KEEP_LAB:
         home = tempfile.mkdtemp(prefix="farm-tests-")
         config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
