@@ -4,7 +4,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 import gevent
@@ -60,20 +60,25 @@ def execute(job: Job, journal: Journal) -> Summary:
     with job.run.locked():
         detached.announce(job.run)
         runner = Runner(job, journal)
-        with _Viewer(runner.board) as viewer, _signals(runner, viewer), _orders_taken(runner):
+        with _Viewer(job.run, runner.board) as viewer, _signals(runner, viewer), _orders_taken(runner):
             runner.execute()
     return summarise(job.run, journal)
 
 
 class _Viewer:
-    """Shows the board wherever standard error leads."""
+    """Shows the board wherever standard error leads, and in the run's log from when the terminal is gone."""
 
-    def __init__(self, board: Board) -> None:
-        self._board = board
+    def __init__(self, run: Run, board: Board) -> None:
+        self._run, self._board = run, board
         self._greenlet = gevent.spawn(self._look)
 
     def _look(self) -> None:
-        with suppress(OSError):  # the terminal is gone
+        try:
+            show.watch(self._board)
+        except BrokenPipeError:  # whoever read it has seen enough
+            return
+        except OSError:  # a terminal that is gone sends no SIGHUP where it is ignored
+            detached.leave_terminal(self._run)
             show.watch(self._board)
 
     def begin_again(self) -> None:

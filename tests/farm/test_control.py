@@ -178,12 +178,14 @@ def test_a_detached_run_outlives_the_session_that_began_it(mine: Head) -> None:
     assert "10 tasks = 10 done" in run.head_log.read_text()
 
 
-def test_a_run_goes_on_when_its_terminal_closes(mine: Head) -> None:
+@pytest.mark.parametrize("hears", [signal.SIG_DFL, signal.SIG_IGN], ids=["told of it", "not told of it"])
+def test_a_run_goes_on_when_its_terminal_closes(mine: Head, hears: signal.Handlers) -> None:
     file = mine.scratch / "evening.tasks"
     file.write_text("sleep 0.7\n" * 10)
     child, terminal = pty.fork()
     if child == 0:
         farm = str(Path(sys.executable).with_name("farm"))
+        signal.signal(signal.SIGHUP, hears)
         os.chdir(ROOT)
         os.execv(farm, [farm, "run", str(file), "--limit", "w1", "--slots", "2"])
     run = eventually(lambda: every("lab") and running(every("lab")[0]) and every("lab")[0], "work has begun")
