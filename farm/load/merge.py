@@ -160,10 +160,11 @@ def _chunk(node: Node, what: Work, ledger: Ledger, lock: Lock, last: str) -> Pla
     sql, was = what.sql, ledger.place
     bounds = (was.key, last)
     total, there, guarded, changed = (int(number) for number in node.rows(sql.count, bounds)[0])
-    old_values = node.texts(sql.before, bounds) if changed and sql.before else ()
-    before = [b64encode(row) for rows in old_values for (row,) in rows]
+    before, update = (sql.before_every, sql.update_every) if changed == there else (sql.before, sql.update)
+    old_values = node.texts(before, bounds) if changed and before else ()
+    kept = [b64encode(row) for rows in old_values for (row,) in rows]
     guarded_keys = [key for (key,) in node.rows(sql.guarded_keys, bounds)] if guarded else []
-    updated = node.execute(sql.update, bounds) if changed else 0
+    updated = node.execute(update, bounds) if changed else 0
     inserted = node.execute(sql.insert, bounds) if total > there and what.insert else 0
     absent_keys = [] if what.insert or total == there else [key for (key,) in node.rows(sql.absent_keys, bounds)]
     lock.step(node, was.chunk + 1)
@@ -178,7 +179,7 @@ def _chunk(node: Node, what: Work, ledger: Ledger, lock: Lock, last: str) -> Pla
             guarded=was.guarded + guarded,
             absent=was.absent + len(absent_keys),
         ),
-        (before, map(str.encode, guarded_keys), map(str.encode, absent_keys)),
+        (kept, map(str.encode, guarded_keys), map(str.encode, absent_keys)),
     )
     node.commit()
     return place

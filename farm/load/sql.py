@@ -55,8 +55,8 @@ class Merge(ABC):
     """Names of the staging table's columns that say how far a row is, as ``GUARDING``."""
     insert = ""
     """Inserts what the table lacks; nothing where that is not done."""
-    before = ""
-    """Reads what rows that will change held, a binary string each; nothing where that is not kept."""
+    before_every = ""
+    """Reads what the rows of a chunk held that are there, a binary string each; nothing where that is not kept."""
 
     @property
     @abstractmethod
@@ -125,9 +125,19 @@ class Merge(ABC):
         return f"SELECT s.{self.key} FROM {self._joined} WHERE {self._chunk} AND {self.guard}"
 
     @cached_property
-    def update(self) -> str:
+    def update_every(self) -> str:
+        """For a chunk in which all rows that are there change: no row need be compared again."""
         setting = ", ".join(f"o.{name(each.name)} = {self.wanted(each)}" for each in self.written)
-        return f"UPDATE {self._joined} SET {setting} WHERE {self._chunk} AND {self.changed}"
+        return f"UPDATE {self._joined} SET {setting} WHERE {self._chunk}"
+
+    @cached_property
+    def update(self) -> str:
+        return f"{self.update_every} AND {self.changed}"
+
+    @cached_property
+    def before(self) -> str:
+        """As ``before_every``, of rows that will change."""
+        return self.before_every and f"{self.before_every} AND {self.changed}"
 
     @property
     def _both(self) -> str:
@@ -208,10 +218,10 @@ class Statements(Merge):
         )
 
     @cached_property
-    def before(self) -> str:  # type: ignore[override]
-        """The old values of each row that will change, and how far it will be: see ``old_values``."""
+    def before_every(self) -> str:  # type: ignore[override]
+        """The old values of each row, and how far it will be: see ``old_values``."""
         features = {each.name: each for each in self.survey.features}
         further = [features[each] for each in GUARDING]
         will_be = [self.wanted(each) if each in self.written else f"o.{name(each.name)}" for each in further]
         old = expression(f"o.{self.key}", will_be, [(each, f"o.{name(each.name)}") for each in self.written])
-        return f"SELECT {old} FROM {self._joined} WHERE {self._chunk} AND {self.changed}"
+        return f"SELECT {old} FROM {self._joined} WHERE {self._chunk}"
