@@ -37,7 +37,6 @@ def run(
 
         leave(as_json=as_json)
 
-    from farm import commands, report
     from farm import tasks as reader
     from farm.scheduler import halt as halting
     from farm.scheduler import pace
@@ -61,10 +60,15 @@ def run(
             typer.echo("\n".join(f"{each.id}  {each.command}" for each in todo))
         return
 
-    from farm.inventory import load
-    from farm.transport.ssh import SshTransport
+    from concurrent.futures import ThreadPoolExecutor
 
-    environment = load(inventory)
+    from farm.inventory import load
+
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(load, inventory)  # Ansible takes a while, in which this side gets ready
+        from farm import commands, report
+        from farm.transport.ssh import SshTransport
+    environment = asked.result()
     summary = commands.run(
         environment,
         SshTransport(environment.home.known_hosts),
