@@ -30,6 +30,7 @@ from farm.home import Home
 from farm.load.sql import names
 from farm.parts import FIRST_TOKEN, LAST_TOKEN
 from features.batch import Rows
+from tests.bench.rebuild import say
 
 SIZES = {128_000: 3, 384_000: 2}
 """Rows, and how often each method is repeated."""
@@ -193,7 +194,3 @@ def table(measured: Row) -> str:
                 f" {case['verify_seconds']:>8.1f} s"
             )
     return "\n".join(told)
-
-
-def say(text: str) -> None:
-    sys.stderr.write(text + "\n")

@@ -6,13 +6,14 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from command import ROOT, farm
+from heads import eventually, farm_processes, on
 
 from farm import lab, runs
 from farm.errors import Exit
@@ -23,26 +24,6 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
 
 WORKERS = ("w1", "w2", "w3", "w4")
 SECONDS = 60
-
-
-def eventually(condition: Callable[[], Any], what: str) -> Any:
-    deadline = time.monotonic() + SECONDS
-    while time.monotonic() < deadline:
-        if found := condition():
-            return found
-        time.sleep(0.1)
-    raise AssertionError(f"not within {SECONDS} s: {what}")
-
-
-def on(host: str, command: str) -> str:
-    """What a command says that the operator runs on a host."""
-    words = lab.ssh_command(lab.find(host), command)
-    return subprocess.run(words, capture_output=True, text=True, check=True, timeout=SECONDS).stdout
-
-
-def farm_processes(host: str) -> list[str]:
-    """Processes of user farm, but for sshd's."""
-    return [line for line in on(host, "ps -u farm -o args= || true").splitlines() if not line.startswith("sshd")]
 
 
 @pytest.fixture(autouse=True)

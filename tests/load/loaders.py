@@ -1,25 +1,14 @@
 """csv_to_database as a process of its own, and what its summary says."""
 
-import json
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from command import Ended
+
 COUNTS = ("inserted", "updated", "unchanged", "guarded", "absent")
 DYING = Path(__file__).with_name("killed.py")
-
-
-@dataclass(frozen=True)
-class Ended:
-    code: int
-    stdout: str
-    stderr: str
-
-    def json(self) -> Any:
-        assert self.code == 0, self.stderr
-        return json.loads(self.stdout)
 
 
 def start(folder: Path, option_file: Path, *arguments: str, dies: str = "never") -> "subprocess.Popen[str]":
