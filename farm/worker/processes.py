@@ -102,10 +102,13 @@ def identity(pid: int) -> str | None:
     return None if state in "ZX" else f"{pid}:{fields[18]}"
 
 
-def sweep() -> list[str]:
-    """Kill the processes of this user whose agent is dead (FARM_AGENT in their environment). Returns their tasks."""
+def sweep(env: str) -> list[str]:
+    """Kill this user's processes of inventory ``env`` whose agent is dead (FARM_AGENT in their environment).
+
+    Returns their tasks.
+    """
     swept: set[str] = set()
-    while found := list(_orphans()):
+    while found := list(_orphans(env.encode())):
         for pid, task in found:
             kill(pid, signal.SIGKILL)
             swept.add(task)
@@ -121,7 +124,7 @@ def _ours(folder: Path) -> bool:
         return False
 
 
-def _orphans() -> Iterator[tuple[int, str]]:
+def _orphans(env: bytes) -> Iterator[tuple[int, str]]:
     for folder in Path("/proc").iterdir():
         if not folder.name.isdigit() or identity(int(folder.name)) is None or not _ours(folder):
             continue
@@ -133,5 +136,5 @@ def _orphans() -> Iterator[tuple[int, str]]:
             raise
         environ = dict(pair.partition(b"=")[::2] for pair in raw.split(b"\0"))
         agent = environ.get(b"FARM_AGENT", b"").decode()
-        if agent and identity(int(agent.partition(":")[0])) != agent:
+        if agent and environ.get(b"FARM_ENV") == env and identity(int(agent.partition(":")[0])) != agent:
             yield int(folder.name), "/".join(environ.get(key, b"?").decode() for key in (b"FARM_RUN", b"FARM_TASK"))

@@ -138,9 +138,11 @@ class LocalSession:
         assert self.process.stdout
         if not self.cut:
             self.process.stdin.close()
-        gevent.get_hub().threadpool.apply(self.process.wait)
-        for pipe in (self.process.stdin, self.process.stdout):
-            pipe.close()
+        try:
+            gevent.get_hub().threadpool.apply(self.process.wait)
+        finally:  # the runner may be done with waiting first
+            for pipe in (self.process.stdin, self.process.stdout):
+                pipe.close()
 
 
 def tasks_running(root: Path) -> set[Path]:
