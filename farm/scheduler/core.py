@@ -219,7 +219,7 @@ class Scheduler:
         known.tries += 1
         known.reason = reason
         if known.tries >= self.max_tries:
-            self._give_up(task, known, f"failed {known.tries} times; at last: {reason}")
+            self._give_up(task, known, f"failed {known.tries} time{'s' * (known.tries > 1)}; at last: {reason}")
         else:
             self._tasks.retry(task)
 

@@ -60,8 +60,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--window", type=days, metavar="DAYS|all", help="what to use of a light curve, from its end")
     made.add_argument("--out", type=csv_file, metavar="FILE", help="the part's CSV; its manifest is written beside it")
     made.add_argument("--cassandra", type=Path, default=DEFAULT, metavar="FILE", help="how to reach Cassandra")
-    made.add_argument("--reads", type=positive, default=3, help="reads in flight")
-    made.add_argument("--page", type=positive, default=5_000, help="rows of a read")
+    made.add_argument("--reads", type=positive, default=2, help="reads in flight")
+    made.add_argument("--page", type=positive, default=20_000, help="rows of a read")
     made.add_argument("--max-rows-per-second", type=positive, help="no more than that, to spare Cassandra")
     made.add_argument("--max-partition-rows", type=positive, default=250_000, help="objects with more are not read")
     return made

@@ -22,9 +22,9 @@ from features.text import csv_text
 class Limits:
     """Manners, and what fits into memory."""
 
-    reads: int = 3
+    reads: int = 2
     """In flight."""
-    page: int = 5_000
+    page: int = 20_000
     """Rows."""
     partition: int = 250_000
     """Rows of one object; wider ones are not read."""
