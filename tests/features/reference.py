@@ -1,4 +1,4 @@
-"""The 42 ZTF features again: plain, slow, one object and one row at a time, written from their definitions.
+"""The ZTF features again: plain, slow, one object and one row at a time, written from their definitions.
 
 Nothing here is shared with the code under test.
 """

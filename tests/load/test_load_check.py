@@ -5,13 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from simulated_parts import NAMES, RUN, plain, simulate, text, with_field, write_part
+from simulated_parts import NAMES, RUN, ZTF, plain, simulate, text, with_field, write_part
 
 from farm.errors import InputError, PartsError
 from farm.load.check import check_folder, read
 from farm.parts import FIRST_TOKEN, LAST_TOKEN
 
 LOW, HIGH = [FIRST_TOKEN, 0], [0, LAST_TOKEN]
+WIDTH = len(ZTF.columns)
 
 
 def test_parts_that_agree_are_accepted_with_what_they_say(tmp_path: Path) -> None:
@@ -146,7 +147,7 @@ def test_ranges_that_do_not_cover_the_ring_are_refused(tmp_path: Path, second: l
     ("change", "why"),
     [
         (lambda line: line.replace("gmag", "g_mag"), "column 9 is 'g_mag', where the table has 'gmag'"),
-        (lambda line: line.replace(",dmdt_r_err", ""), "42 columns, where the table has 43"),
+        (lambda line: line.rpartition(",")[0], f"{WIDTH - 1} columns, where the table has {WIDTH}"),
         (lambda line: line.replace("gmag,dmdt_g", "dmdt_g,gmag"), "column 9 is 'dmdt_g'"),
         (lambda line: line.replace("gmag", "gmag`) VALUES (1); DROP TABLE objects; --"), "column 9 is"),
     ],
@@ -163,7 +164,10 @@ def test_another_header_is_refused(tmp_path: Path, change: Callable[[str], str],
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        (lambda data: data.replace(b"LT0000001,", b"LT0000001,7,"), "line 3: 44 fields, where the header has 43"),
+        (
+            lambda data: data.replace(b"LT0000001,", b"LT0000001,7,"),
+            f"line 3: {WIDTH + 1} fields, where the header has {WIDTH}",
+        ),
         (lambda data: data.replace(b"LT0000001,", b"LT0000001\xff,"), "is not UTF-8"),
         (lambda data: data.replace(b"LT0000001,", b'"LT00"00001,'), "line 3"),
     ],
