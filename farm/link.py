@@ -15,8 +15,9 @@ from farm.preflight import Release
 from farm.transport import Pipe, Session, Transport
 from farm.worker.protocol import GRACE, LEASE, PROTOCOL, Message, decode, encode
 
-NOTICE = 4.0
-"""Seconds without a word from the agent after which its worker is lost."""
+NOTICE = 3.5
+"""Seconds without a word from the agent after which its worker is lost: seen with a beat, so up to 4 s after the last
+beat that was answered."""
 MARGIN = 1.0
 """Seconds more than an agent takes to end its tasks, until they are given away."""
 _BACKOFF = (1, 2, 4, 8, 15)

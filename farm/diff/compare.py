@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,15 +12,13 @@ from farm.errors import GaleraError
 from farm.galera import Account, ConflictError, Node, NodeLostError, connect
 from farm.load import table
 from farm.load.check import Batch, Parts, read
-from farm.load.columns import Values, parse
+from farm.load.columns import parse
 from farm.load.guard import further
 from farm.load.progress import Progress
-from farm.load.sql import TABLE, exact, name
+from farm.load.sql import LOOKUP, TABLE, name
 from farm.parts import Part
 from features.declare import Feature
 
-_BATCH = 900
-"""Keys a query: from 1,000 names on, MariaDB may plan it as a join."""
 _KEYS = 50_000
 _LOSSES = 3
 _VIEW = (
@@ -111,7 +108,7 @@ class _Comparison:
         progress.done()
 
     def _batches(self, part: Part) -> Iterator[Batch]:
-        return read(part.csv, self.parts.survey, _BATCH)
+        return read(part.csv, self.parts.survey, LOOKUP)
 
     def _keys(self, batch: Batch) -> list[str]:
         keys: list[str] = batch.values[self.parts.survey.key.name].data.tolist()
@@ -124,13 +121,13 @@ class _Comparison:
     def _add(self, batch: Batch) -> None:
         keys = self._keys(batch)
         self.keys.append(_folded(keys))
-        found, rows = self._table(keys)
+        found, rows = table.lookup(self.node, self.parts.survey.key.name, self._sql, keys)
         if len(rows) < len(keys):
             present = set(rows)
             self._note_new([key for at, key in enumerate(keys) if at not in present], len(keys) - len(rows))
         if not rows:
             return
-        both = {column: _take(batch.values[column], rows) for column in found}
+        both = {column: batch.values[column].take(rows) for column in found}
         guarded = further(found, both, self.parts.window == self.account.window)
         names = [keys[row] for row in rows]
         changed = np.zeros(len(rows), bool)
@@ -139,18 +136,6 @@ class _Comparison:
             changed |= tally.add(names, found[column], wanted, guarded)
         self.changed += int(changed.sum())
         self.guarded += int(guarded.sum())
-
-    def _table(self, keys: Sequence[str]) -> tuple[dict[str, Values], list[int]]:
-        """The table's columns for those of ``keys`` that it has, and where these stand in ``keys``."""
-        columns = ", ".join(exact(column, sql) for column, sql in self._sql)
-        key = name(self.parts.survey.key.name)
-        marks = ", ".join(["%s"] * len(keys))
-        query = f"SELECT {columns} FROM {TABLE} WHERE {key} IN ({marks})"  # noqa: S608
-        rows = [row for some in self.node.texts(query, keys, len(keys)) for row in some]
-        texts: list[Any] = list(zip(*rows, strict=True)) or [()] * len(self._sql)
-        found = {column: parse(sql, some) for (column, sql), some in zip(self._sql, texts, strict=True)}
-        place = {key.lower(): at for at, key in enumerate(keys)}
-        return found, [place[key.lower()] for key in found[self.parts.survey.key.name].data.tolist()]
 
     def _gone(self) -> tuple[int | None, tuple[str, ...]]:
         """Rows of the table that a run of the whole ring lacks, and the first of them."""
@@ -190,7 +175,3 @@ def _within(keys: NDArray[np.bytes_], known: NDArray[np.bytes_]) -> NDArray[np.b
     place = np.searchsorted(known, keys).clip(max=len(known) - 1)
     found: NDArray[np.bool_] = known[place] == keys
     return found
-
-
-def _take(values: Values, rows: list[int]) -> Values:
-    return Values(values.data[rows], values.null[rows])

@@ -8,11 +8,10 @@ from farm.diff.result import Diff
 from farm.galera import read_account, require_client
 from farm.inventory import Inventory
 from farm.load.check import check_manifests
-from farm.load.options import Options
+from farm.load.options import EVERYTHING, Options
 from farm.runs import Run
 
 KEPT = "diff.json"
-EVERYTHING = Options()
 
 
 def diff(inventory: Inventory, run: Run, worst: int = 3) -> Diff:

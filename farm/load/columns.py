@@ -38,6 +38,10 @@ class Values:
         """The same with NULL in place of zero."""
         return self if self.data.dtype == object else Values(self.data, self.null | (self.data == 0))
 
+    def take(self, rows: Sequence[int]) -> "Values":
+        """Some of the values."""
+        return Values(self.data[rows], self.null[rows])
+
     def at(self, row: int) -> str:
         """One value, as a message prints it."""
         return "NULL" if self.null[row] else str(self.data[row])

@@ -29,7 +29,7 @@ def main() -> None:
 
 
 def load(folder: Path, option_file: Path, asked: Options = EVERYTHING, verify_only: bool = False) -> dict[str, Any]:
-    """Check the parts in ``folder``, merge them, and read every row back from another node; returns the summary.
+    """Check the parts in ``folder``, merge them, and read every row back from two other nodes; returns the summary.
 
     Goes on where a load of the same parts was interrupted. Raises PartsError where the parts may not be loaded,
     LockedError where another loader has the table, GaleraError where they cannot be loaded.
@@ -100,7 +100,7 @@ class _Clock:
 def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="csv_to_database",
-        description="Load the parts of a run into table objects of Galera, and read every row back from another node.",
+        description="Load the parts of a run into table objects of Galera, and read every row back at two other nodes.",
     )
     parser.add_argument("dir", type=Path, metavar="DIR", help="folder with the parts and their manifests")
     parser.add_argument(

@@ -12,6 +12,8 @@ from farm.load.old_values import expression
 from features.declare import Feature, Survey
 
 TABLE, STAGING = "objects", "farm_staging"
+LOOKUP = 900
+"""Keys that a query names: from 1,000 on, MariaDB may plan it as a join."""
 GUARDING = ("jdmax", "ncand")
 """Columns that say how far a row is."""
 COLUMNS = (
@@ -33,6 +35,11 @@ def name(column: str) -> str:
 
 def names(columns: Sequence[Feature], table: str = "") -> str:
     return ", ".join(f"{table}{name(column.name)}" for column in columns)
+
+
+def by_keys(selected: str, key: str, number: int) -> str:
+    """What is ``selected`` of the rows that have one of ``number`` keys, the statement's values."""
+    return f"SELECT {selected} FROM {TABLE} WHERE {name(key)} IN ({', '.join(['%s'] * number)})"
 
 
 def exact(column: str, sql: str) -> str:

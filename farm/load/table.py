@@ -1,8 +1,11 @@
 """The table as it stands."""
 
+from collections.abc import Sequence
+
 from farm.errors import GaleraError
 from farm.galera import Account, Node
-from farm.load.sql import COLUMNS, GUARDING, TABLE, Merge
+from farm.load.columns import Values, parse
+from farm.load.sql import COLUMNS, GUARDING, TABLE, Merge, by_keys, exact
 from features.schema import alters
 
 
@@ -15,6 +18,21 @@ def columns(node: Node, account: Account) -> list[tuple[str, str]]:
             " ansible-playbook provision.yml makes it"
         )
     return found
+
+
+def lookup(
+    node: Node, key: str, columns: Sequence[tuple[str, str]], keys: Sequence[str]
+) -> tuple[dict[str, Values], list[int]]:
+    """The rows that the table has of at most ``LOOKUP`` ``keys``, and where these stand in ``keys``.
+
+    ``columns``: name and SQL type of those that are read, ``key`` among them.
+    """
+    query = by_keys(", ".join(exact(column, sql) for column, sql in columns), key, len(keys))
+    rows = [row for some in node.texts(query, keys, len(keys)) for row in some]
+    texts = list(zip(*rows, strict=True)) or [()] * len(columns)
+    found = {column: parse(sql, some) for (column, sql), some in zip(columns, texts, strict=True)}
+    place = {each.lower(): at for at, each in enumerate(keys)}  # the table's collation knows no case
+    return found, [place[each.lower()] for each in found[key].data.tolist()]
 
 
 def require_declared(node: Node, account: Account, sql: Merge) -> None:

@@ -9,31 +9,27 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
 
 import numpy as np
 
 from farm.errors import GaleraError
 from farm.galera import Account, ConflictError, Node, NodeLostError, connect_besides
 from farm.load.check import Parts, read
-from farm.load.columns import Bools, Values, differing, distance, parse
+from farm.load.columns import Bools, Values, differing, distance
 from farm.load.digest import digests, expression
 from farm.load.guard import further
-from farm.load.options import Options
+from farm.load.options import EVERYTHING, Options
 from farm.load.progress import Progress
-from farm.load.sql import TABLE, exact, name
+from farm.load.sql import GUARDING, LOOKUP, by_keys
+from farm.load.table import lookup
 from features.declare import Feature, Survey
 
-BATCH = 900
-"""From 1,000 names on, MariaDB may plan the query as a join."""
 NODES = 2
 SAMPLE = 20
 """Of a sample, every so many-eth batch is read."""
 _AHEAD = 3
 """Batches on their way to each node."""
 _LOSSES = 3
-_GUARD = ("jdmax", "ncand")
-_EVERYTHING = Options()
 
 Columns = dict[str, Values]
 
@@ -88,16 +84,19 @@ class Wanted:
         return [each for each in self.survey.features if not self.options.columns or each.name in self.options.columns]
 
     @property
-    def whole(self) -> list[Feature]:
-        """Columns whose every value is the part's: the key, and those loaded that do not keep old values."""
-        kept = self.options.keep_not_null
-        return [self.survey.key, *(each for each in self.loaded if each.name not in kept)]
+    def digested(self) -> list[Feature]:
+        """Columns whose every value is the part's, unless some keep old values."""
+        return [self.survey.key, *self.loaded]
 
     @property
-    def read(self) -> list[Feature]:
-        """Columns that the guard and a comparison need."""
-        loaded = {each.name for each in self.loaded}.union(_GUARD)
-        return [self.survey.key, *(each for each in self.survey.features if each.name in loaded)]
+    def read(self) -> list[tuple[str, str]]:
+        """Name and SQL type of the columns that the guard and a comparison need."""
+        needed = {self.survey.key.name, *GUARDING, *(each.name for each in self.loaded)}
+        return [(each.name, each.sql) for each in self.survey.columns if each.name in needed]
+
+    def digest(self, part: Columns) -> int | None:
+        """Of rows of a part as the table must hold them; None where what it must hold hangs on what it held."""
+        return None if self.options.keep_not_null else int(np.bitwise_xor.reduce(digests(self.digested, part)))
 
     def of(self, values: Columns) -> Columns:
         return {column: each.without_zeros() for column, each in values.items()} if self.no_zeros else values
@@ -112,17 +111,11 @@ class Wanted:
         return found
 
     def ask_digest(self, keys: int) -> str:
-        return f"SELECT COUNT(*), {expression(self.whole)} {self._where(keys)}"
-
-    def ask_rows(self, keys: int) -> str:
-        return f"SELECT {', '.join(exact(each.name, each.sql) for each in self.read)} {self._where(keys)}"
-
-    def _where(self, keys: int) -> str:
-        return f"FROM {TABLE} WHERE {name(self.survey.key.name)} IN ({', '.join(['%s'] * keys)})"
+        return by_keys(f"COUNT(*), {expression(self.digested)}", self.survey.key.name, keys)
 
 
 def verify(
-    parts: Parts, account: Account, writer: str | None, options: Options = _EVERYTHING, sample: bool = False
+    parts: Parts, account: Account, writer: str | None, options: Options = EVERYTHING, sample: bool = False
 ) -> Verified:
     """Read every row back from two nodes other than ``writer`` (None: any), having waited for what they must apply.
 
@@ -163,7 +156,7 @@ def _verify(nodes: Sequence[Node], parts: Parts, wanted: Wanted, sample: bool) -
         pools = [stack.enter_context(ThreadPoolExecutor(1)) for _ in nodes]
         for part in _batches(parts, sample):
             part = wanted.of(part)
-            digest = int(np.bitwise_xor.reduce(digests(wanted.whole, part)))
+            digest = wanted.digest(part)
             for pool, node, verified in zip(pools, nodes, found, strict=True):
                 going.append(pool.submit(_compare, node, part, digest, wanted, verified))
             while len(going) > _AHEAD * len(nodes):
@@ -176,19 +169,20 @@ def _verify(nodes: Sequence[Node], parts: Parts, wanted: Wanted, sample: bool) -
 
 
 def _batches(parts: Parts, sample: bool) -> Iterator[Columns]:
-    batches = (batch.values for part in parts.parts for batch in read(part.csv, parts.survey, BATCH))
+    batches = (batch.values for part in parts.parts for batch in read(part.csv, parts.survey, LOOKUP))
     return islice(batches, 0, None, SAMPLE if sample else 1)
 
 
-def _compare(node: Node, part: Columns, digest: int, wanted: Wanted, verified: Verified) -> None:
-    keys = part[wanted.survey.key.name].data.tolist()
-    if not wanted.options.keep_not_null:
+def _compare(node: Node, part: Columns, digest: int | None, wanted: Wanted, verified: Verified) -> None:
+    key = wanted.survey.key.name
+    keys = part[key].data.tolist()
+    if digest is not None:
         count, found = node.rows(wanted.ask_digest(len(keys)), keys)[0]
         if (int(count), int(found)) == (len(keys), digest):
             verified.equal += len(keys)
             return
-    table, there = _table(node, keys, wanted)
-    part = {column: Values(each.data[there], each.null[there]) for column, each in part.items()}
+    table, there = lookup(node, key, wanted.read, keys)
+    part = {column: each.take(there) for column, each in part.items()}
     differs = wanted.differs(part, table)
     anywhere = np.logical_or.reduce(list(differs.values()))
     guarded = anywhere & further(table, part, wanted.same_window)
@@ -198,18 +192,7 @@ def _compare(node: Node, part: Columns, digest: int, wanted: Wanted, verified: V
     verified.guarded += int(guarded.sum())
     verified.differing += int(wrong.sum())
     if wrong.any():
-        _blame(
-            part, table, {column: where & wrong for column, where in differs.items()}, wanted.survey.key.name, verified
-        )
-
-
-def _table(node: Node, keys: Sequence[Any], wanted: Wanted) -> tuple[Columns, list[int]]:
-    """The table's columns for those of ``keys`` that it has, and where these stand in ``keys``."""
-    rows = [row for some in node.texts(wanted.ask_rows(len(keys)), keys, len(keys)) for row in some]
-    columns = list(zip(*rows, strict=True)) or [()] * len(wanted.read)
-    found = {column.name: parse(column.sql, texts) for column, texts in zip(wanted.read, columns, strict=True)}
-    place = {key.lower(): at for at, key in enumerate(keys)}
-    return found, [place[key.lower()] for key in found[wanted.survey.key.name].data.tolist()]
+        _blame(part, table, {column: where & wrong for column, where in differs.items()}, key, verified)
 
 
 def _blame(part: Columns, table: Columns, wrong: dict[str, Bools], key: str, verified: Verified) -> None:
