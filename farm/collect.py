@@ -20,7 +20,7 @@ from farm.worker.protocol import ROOT
 
 @dataclass(frozen=True)
 class PartCollector:
-    """A farm.job.Collector. Parts come by SFTP, or from the folder that the workers share with the head."""
+    """A farm.job.Collector. Parts come over the connection, or from the folder that the workers share with the head."""
 
     run: Run
     release: Release

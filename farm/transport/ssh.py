@@ -7,6 +7,7 @@ authenticates on gevent's own thread; the subclass mends these four.
 import contextlib
 import logging
 import secrets
+import shlex
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,10 +20,9 @@ from pssh.clients.native import SSHClient
 from pssh.clients.native.tunnel import FORWARDER
 from pssh.exceptions import AuthenticationError
 from ssh2.error_codes import LIBSSH2_ERROR_EAGAIN
-from ssh2.exceptions import SFTPProtocolError, SSH2Error
+from ssh2.exceptions import SSH2Error
 from ssh2.session import LIBSSH2_METHOD_HOSTKEY
 from ssh2.session import Session as SSH2Session
-from ssh2.sftp import LIBSSH2_FXF_CREAT, LIBSSH2_FXF_READ, LIBSSH2_FXF_TRUNC, LIBSSH2_FXF_WRITE
 
 from farm.errors import FarmError, HostKeyError, SetupError, UnreachableError
 from farm.inventory import Host
@@ -32,7 +32,9 @@ from farm.transport.here import written
 CONNECT_SECONDS = 4
 """For the connection, the handshake and the authentication, each."""
 _POLL_MS = 50
-_NO_SUCH_FILE = 2  # SSH_FX_NO_SUCH_FILE
+_STALLED_SECONDS = 20
+"""A channel that does not open, or a file that stands still, for so long ends the connection."""
+_FILE = "[ -e {0} ] || {{ echo none; exit; }}; exec < {0} && size=$(stat -c %s -) && echo $size && exec head -c $size"
 _KEX_FAILURE = -5  # LIBSSH2_ERROR_KEX_FAILURE
 _ALGORITHMS = {"ssh-rsa": "rsa-sha2-512,rsa-sha2-256,ssh-rsa"}
 _T = TypeVar("_T")
@@ -174,8 +176,7 @@ class SshSession:
     def __init__(self, host: Host, client: _Client) -> None:
         self.host, self.client = host, client
         self._lock = RLock()
-        """libssh2 opens one channel, or moves one file, at a time."""
-        self._sftp: Any = None
+        """libssh2 opens one channel at a time."""
 
     def guard(self, action: Callable[[], _T]) -> _T:
         """Do it, with the library's errors mapped."""
@@ -216,7 +217,7 @@ class SshSession:
             self.client.poll()
 
     def _execute(self, command: str) -> Any:
-        with self._lock:
+        with self._progress(), self._lock:
             channel = self.client.eagain(self.client.session.open_session)
             self.client.eagain(channel.execute, command)
             return channel
@@ -225,39 +226,64 @@ class SshSession:
         return SshPipe(self, self.guard(lambda: self._execute(command)))
 
     def fetch(self, remote: str, local: Path) -> None:
-        with self._lock:
-            self.guard(lambda: self._fetch(remote, local))
+        self.guard(lambda: self._fetch(remote, local))
 
     def _fetch(self, remote: str, local: Path) -> None:
-        with self._open_file(remote, LIBSSH2_FXF_READ) as source, written(local) as write:
-            while True:
-                size, data = source.read(1 << 20)
-                if size == LIBSSH2_ERROR_EAGAIN:
-                    self.client.poll()
-                elif size <= 0:
-                    return
-                else:
-                    write(data)
+        """Over a channel, as commands are: libssh2's SFTP at times waits for an answer that never comes."""
+        channel = self._execute(_FILE.format(shlex.quote(remote)))
+        said = b""
+        while b"\n" not in said and (data := self._some(channel)):
+            said += data
+        size, _, data = said.partition(b"\n")
+        if size == b"none":
+            raise FileNotFoundError(f"{self.host.name} has no file {remote}")
+        if not size.isdigit():
+            raise ConnectionError(f"{remote} cannot be read: {_complaint(channel)}")
+        left = int(size)
+        with written(local) as write:
+            while data or (left and (data := self._some(channel))):
+                write(data)
+                left, data = left - len(data), b""
+        if left:
+            raise ConnectionError(f"{remote} ended {left} bytes early: {_complaint(channel)}")
+        self.client.eagain(channel.close)
 
     def put(self, local: Path, remote: str) -> None:
-        with self._lock:
-            self.guard(lambda: self._put(local, remote))
+        self.guard(lambda: self._put(local, remote))
 
     def _put(self, local: Path, remote: str) -> None:
-        flags = LIBSSH2_FXF_WRITE | LIBSSH2_FXF_CREAT | LIBSSH2_FXF_TRUNC
-        with local.open("rb") as source, self._open_file(remote, flags) as target:
-            while data := source.read(1 << 20):
-                self.client.eagain_write(target.write, data)
+        name = shlex.quote(remote)
+        channel = self._execute(f"umask 027; cat > {name} && stat -c %s -- {name} || cat > /dev/null")
+        with local.open("rb") as source:
+            while data := source.read(1 << 15):
+                with self._progress():
+                    self.client.eagain_write(channel.write, data)
+            size = source.tell()
+        self.client.eagain(channel.send_eof)
+        said = b""
+        while data := self._some(channel):
+            said += data
+        if said != f"{size}\n".encode():
+            raise ConnectionError(f"{remote} cannot be written: {_complaint(channel)}")
+        self.client.eagain(channel.close)
 
-    def _open_file(self, remote: str, flags: int) -> Any:
-        client = self.client
-        if self._sftp is None:
-            self._sftp = client.eagain(client.session.sftp_init)
+    def _some(self, channel: Any) -> bytes:
+        """What comes next, nothing at the end."""
+        with self._progress():
+            size, data = channel.read(1 << 18)
+            while size == LIBSSH2_ERROR_EAGAIN:
+                self.client.poll()
+                size, data = channel.read(1 << 18)
+        return data if size > 0 else b""
+
+    @contextlib.contextmanager
+    def _progress(self) -> Iterator[None]:
+        """Where this step takes too long, the connection is ended: nobody knows what else it keeps."""
         try:
-            return client.eagain(self._sftp.open, remote, flags, 0o640)
-        except SFTPProtocolError as error:
-            if self._sftp.last_error() == _NO_SUCH_FILE:
-                raise FileNotFoundError(f"{self.host.name} has no file {remote}") from error
+            with gevent.Timeout(_STALLED_SECONDS, ConnectionError(f"nothing moved for {_STALLED_SECONDS} s")):
+                yield
+        except ConnectionError:
+            self.close()
             raise
 
     def close(self) -> None:
@@ -283,6 +309,12 @@ class SshTransport:
             ) from error
         except Exception as error:  # the library raises whatever its parts raise
             raise UnreachableError(f"{host.where} does not answer: {_reason(error)}") from error
+
+
+def _complaint(channel: Any) -> str:
+    """What a command that failed has said."""
+    size, data = channel.read_stderr()
+    return data.decode(errors="replace").strip() if size > 0 else "it does not say why"
 
 
 def _reason(error: BaseException) -> str:

@@ -80,7 +80,7 @@ class Agent:
         processes.adopt_orphans()
         self.folders.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.lock = take_over(self.folders.root / "agent.lock")
-        self.send(hello(processes.sweep(self.environ["FARM_ENV"])))
+        self.send(hello(processes.sweep()))
         self.folders.clear()
         for descriptor in (0, 1):
             os.set_blocking(descriptor, False)

@@ -102,13 +102,10 @@ def identity(pid: int) -> str | None:
     return None if state in "ZX" else f"{pid}:{fields[18]}"
 
 
-def sweep(env: str) -> list[str]:
-    """Kill this user's processes of inventory ``env`` whose agent is dead (FARM_AGENT in their environment).
-
-    Returns their tasks.
-    """
+def sweep() -> list[str]:
+    """Kill the processes of this user whose agent is dead (FARM_AGENT in their environment). Returns their tasks."""
     swept: set[str] = set()
-    while found := list(_orphans(env.encode())):
+    while found := list(_orphans()):
         for pid, task in found:
             kill(pid, signal.SIGKILL)
             swept.add(task)
@@ -124,7 +121,7 @@ def _ours(folder: Path) -> bool:
         return False
 
 
-def _orphans(env: bytes) -> Iterator[tuple[int, str]]:
+def _orphans() -> Iterator[tuple[int, str]]:
     for folder in Path("/proc").iterdir():
         if not folder.name.isdigit() or identity(int(folder.name)) is None or not _ours(folder):
             continue
@@ -136,5 +133,5 @@ def _orphans(env: bytes) -> Iterator[tuple[int, str]]:
             raise
         environ = dict(pair.partition(b"=")[::2] for pair in raw.split(b"\0"))
         agent = environ.get(b"FARM_AGENT", b"").decode()
-        if agent and environ.get(b"FARM_ENV") == env and identity(int(agent.partition(":")[0])) != agent:
+        if agent and identity(int(agent.partition(":")[0])) != agent:
             yield int(folder.name), "/".join(environ.get(key, b"?").decode() for key in (b"FARM_RUN", b"FARM_TASK"))

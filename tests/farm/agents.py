@@ -18,10 +18,10 @@ class LocalAgent:
     """Starts an agent and waits for its hello; ends whatever is left of it at the end."""
 
     def __init__(self, root: Path, run: str = "run", lease: float = 60, hello: bool = True) -> None:
-        words = ["--run", run, "--env", root.name, "--root", str(root), "--lease", str(lease)]
+        words = ["--run", run, "--env", "test", "--root", str(root), "--lease", str(lease), "--grace", "0.3"]
         self.root = root / "runs" / run
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "farm.worker.agent", *words, "--grace", "0.3"],
+            [sys.executable, "-m", "farm.worker.agent", *words],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,

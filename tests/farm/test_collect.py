@@ -43,7 +43,7 @@ class Place:
         self.out.joinpath(f"{self.task.id}.1.json").write_text(json.dumps(manifest | changes))
 
 
-@pytest.fixture(params=[False, True], ids=["sftp", "shared folder"])
+@pytest.fixture(params=[False, True], ids=["connection", "shared folder"])
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Place:
     monkeypatch.setenv("FARM_HOME", str(tmp_path / "home"))
     return Place(tmp_path, request.param)
