@@ -35,28 +35,33 @@ def ensure(inventory: Inventory, accept_new: bool, write: bool) -> dict[str, Any
             f" output to {known_hosts}"
         )
     taken = "".join(_scan(host) for host in missing)
-    fingerprints = _ssh("ssh-keygen", "-l", "-f", "-", stdin=taken).splitlines()
+    shown = fingerprints(taken)
     if not write:
         raise HostKeyError(
             f"check mode takes no key, and none of {_names(missing)} is pinned in {known_hosts}; these would be taken: "
-            + "; ".join(fingerprints)
+            + "; ".join(shown)
         )
     write_private(known_hosts, read_or_empty(known_hosts) + taken)
-    return {"changed": [host.name for host in missing], "fingerprints": fingerprints}
+    return {"changed": [host.name for host in missing], "fingerprints": shown}
 
 
 def _names(hosts: Iterable[Host]) -> str:
     return ", ".join(host.where for host in hosts)
 
 
-def _pattern(host: Host) -> str:
-    return host.address if host.port == 22 else f"[{host.address}]:{host.port}"
+def pattern(host: Host, name: str = "") -> str:
+    """A host, by its address or another name that it goes by, as known_hosts has it."""
+    name = name or host.address
+    return name if host.port == 22 else f"[{name}]:{host.port}"
+
+
+def fingerprints(lines: str) -> list[str]:
+    """Of the keys in lines of known_hosts, as ``ssh-keygen -l`` prints them."""
+    return _ssh("ssh-keygen", "-l", "-f", "-", stdin=lines).splitlines() if lines else []
 
 
 def _is_pinned(host: Host, known_hosts: Path) -> bool:
-    return known_hosts.exists() and bool(
-        _ssh("ssh-keygen", "-F", _pattern(host), "-f", str(known_hosts), accept=(0, 1))
-    )
+    return known_hosts.exists() and bool(_ssh("ssh-keygen", "-F", pattern(host), "-f", str(known_hosts), accept=(0, 1)))
 
 
 def _scan(host: Host) -> str:

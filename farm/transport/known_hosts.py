@@ -4,7 +4,7 @@ import base64
 import binascii
 import hashlib
 import hmac
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -69,6 +69,13 @@ def _entries(lines: list[str]) -> Iterator[tuple[str, Pinned]]:
         except binascii.Error:
             continue
         yield fields[0], Pinned(fields[1], key, marker == "@revoked")
+
+
+def names_exactly(patterns: str, names: Collection[str]) -> bool:
+    """Whether the patterns of a line, hashed or not, are names out of these and nothing more."""
+    if patterns.startswith("|1|"):
+        return any(_matches(patterns, name) for name in names)
+    return {*patterns.split(",")} <= {*names}
 
 
 def _matches(patterns: str, name: str) -> bool:
