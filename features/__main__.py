@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import features
-from features.errors import InputError
+from features.errors import GoldenError, InputError
 
 if TYPE_CHECKING:
     from features.batch import Failure, Rows
@@ -24,11 +24,11 @@ BATCH = 4000
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command. Exit codes: 0, 2 for usage, 17 for a file that is not what it should be."""
+    """Run one command. Exit codes: 0, 2 for usage, 13 for a golden set that comes out otherwise, 17 for a bad file."""
     given = _parser().parse_args(argv)
     try:
         given.run(features.survey(given.survey), given)
-    except InputError as error:
+    except (InputError, GoldenError) as error:
         sys.stderr.write(f"{error}\n")
         return error.exit
     return 0
@@ -54,8 +54,17 @@ def _parser() -> argparse.ArgumentParser:
     diff = command("diff", _diff, "what changed between two files of rows of features")
     diff.add_argument("old", type=Path, metavar="OLD")
     diff.add_argument("new", type=Path, metavar="NEW")
-    diff.add_argument("--tolerance", type=float, default=0.0, help="relative difference that counts as none (0)")
+    diff.add_argument(
+        "--tolerance",
+        type=_tolerance,
+        default=0.0,
+        metavar="SHARE|own",
+        help="relative difference that counts as none (0); own: the feature's own tolerance",
+    )
     diff.add_argument("--json", action="store_true", help="for programs")
+
+    golden = command("golden", _golden, "compute the golden set, and see whether the values are right")
+    golden.add_argument("--json", action="store_true", help="for programs")
 
     ddl = command("ddl", _ddl, "MariaDB's CREATE TABLE of the survey's objects")
     ddl.add_argument("--table", default="objects")
@@ -76,6 +85,11 @@ def _window(text: str) -> float | None:
     if not 0 < days < float("inf"):
         raise ValueError
     return days
+
+
+def _tolerance(text: str) -> float | None:
+    """A relative difference, or None for each feature's own."""
+    return None if text == "own" else float(text)
 
 
 def _compute(survey: "Survey", given: argparse.Namespace) -> None:
@@ -111,6 +125,19 @@ def _diff(survey: "Survey", given: argparse.Namespace) -> None:
         print(json.dumps({"schema": 1, **dataclasses.asdict(found)}, indent=1))
     else:
         print("\n".join(lines(found)))
+
+
+def _golden(survey: "Survey", given: argparse.Namespace) -> None:
+    from features.golden import check, require
+
+    found = check(survey)
+    if given.json:
+        print(json.dumps({"schema": 1, **dataclasses.asdict(found)}))
+    else:
+        wrong = len({each.feature for each in found.differences})
+        more = f"; the set lacks {', '.join(found.unknown)}" if found.unknown else ""
+        print(f"{found.objects} light curves, {len(found.features)} features, {wrong} of them wrong{more}")
+    require(found)
 
 
 def _ddl(survey: "Survey", given: argparse.Namespace) -> None:

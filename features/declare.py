@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from features.curves import LightCurves
 
 _DTYPES = {"double": "f8", "float": "f8", "int": "i8", "bigint": "i8", "varchar": "O"}
+_CQL_DTYPES = {"ascii": "O", "text": "O", "float": "f8", "double": "f8"}
 _TOLERANCES = {"double": 1e-9, "float": 2.0**-23}
 
 FeatureArrays = Sequence[NDArray[Any]]
@@ -92,6 +93,11 @@ class Column:
 
     name: str
     cql: str
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """object (str), float64 or int64, by the CQL type."""
+        return np.dtype(_CQL_DTYPES.get(self.cql, "i8"))
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,6 @@ from features.text import NULL, write_header, write_rows
 
 Column = NDArray[Any]
 
-_CQL_DTYPES = {"ascii": object, "text": object, "float": np.float64, "double": np.float64}
-
 
 def read_detections(survey: Survey, path: Path) -> LightCurves:
     """The detections of a file whose columns have the names of the survey's table (upper case makes no difference).
@@ -29,8 +27,8 @@ def read_detections(survey: Survey, path: Path) -> LightCurves:
     holds something else than the column's type.
     """
     table = survey.detections
-    wanted = {column.name: _CQL_DTYPES.get(column.cql, np.int64) for column in table.columns}
-    columns = _read(path, {name: np.dtype(wanted[name]) for name in survey.inputs})
+    wanted = {column.name: column.dtype for column in table.columns}
+    columns = _read(path, {name: wanted[name] for name in survey.inputs})
     object_id = columns.pop(table.partition_key[0])
     if np.ma.getmaskarray(object_id).any():
         raise InputError(f"{path}: a row without {table.partition_key[0]}: every detection belongs to an object")
