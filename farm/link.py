@@ -51,7 +51,7 @@ class Word:
 
 def agent_command(release: Release, run: str, env: str, shared: str | None) -> str:
     words = ["--run", run, "--env", env, *(["--shared", shared] if shared else [])]
-    return f"exec {release.program('farm-agent')} {shlex.join(words)}"
+    return f"FARM_RELEASE={shlex.quote(release.digest)} exec {release.program('farm-agent')} {shlex.join(words)}"
 
 
 class Link:
@@ -140,6 +140,8 @@ class Link:
         if hello is None:
             raise UnreachableError(f"the agent on {where} does not start: {pipe.errors() or 'it said nothing'}")
         message = self._decoded(hello)
+        if message["t"] == "refused":
+            raise ReleaseError(f"{where} starts no tasks of this run: {message['why']}")
         if message.get("protocol") != PROTOCOL:
             raise ReleaseError(
                 f"the agent on {where} speaks protocol {message.get('protocol')}, this head {PROTOCOL}:"

@@ -19,7 +19,7 @@ from types import FrameType
 
 from farm.worker import processes
 from farm.worker.folders import Folders
-from farm.worker.host import clock, hello, take_over
+from farm.worker.host import clock, hello, refusal, take_over
 from farm.worker.lack import kills
 from farm.worker.protocol import GRACE, LEASE, ROOT, Message, Receipt, decode, encode
 from farm.worker.slots import Slot, Slots, Ticket
@@ -289,6 +289,10 @@ def main() -> None:
     parser.add_argument("--lease", type=float, default=LEASE, help="seconds without a beat until all is killed")
     parser.add_argument("--grace", type=float, default=GRACE, help="seconds between SIGTERM and SIGKILL")
     given = parser.parse_args()
+    if why := refusal():
+        sys.stdout.write(encode({"t": "refused", "why": why}).decode())
+        sys.stdout.flush()
+        sys.exit(f"farm-agent: {why}")
     try:
         Agent(given.run, given.env, given.root, given.shared, given.lease, given.grace).serve()
     except OSError as error:

@@ -21,17 +21,32 @@ def clock() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
+def release() -> str | None:
+    """The digest of the release that this agent belongs to; None outside of any, and in one that is not complete."""
+    try:
+        return str(json.loads(Path(sys.prefix, "RELEASE.json").read_text())["digest"])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def refusal() -> str | None:
+    """Why this agent starts no tasks: the run's release, which the head names in FARM_RELEASE, is another one."""
+    wanted, found = os.environ.get("FARM_RELEASE"), release()
+    if not wanted or wanted == found:
+        return None
+    return (
+        f"{sys.prefix} is {f'release {found[:12]}' if found else 'no complete release'}, and the run began with"
+        f" {wanted[:12]}: remove it there, and bring it back from its sources with farm upgrade"
+    )
+
+
 def hello(swept: list[str]) -> Message:
     """The agent's first message; ``swept`` names the tasks that dead agents had left."""
     memory = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
-    try:
-        release = json.loads(Path(sys.prefix, "RELEASE.json").read_text())["digest"]
-    except (OSError, ValueError, KeyError):
-        release = None
     return {
         "t": "hello",
         "protocol": PROTOCOL,
-        "release": release,
+        "release": release(),
         "host": socket.gethostname(),
         "cores": os.cpu_count(),
         "load": os.getloadavg()[0],

@@ -9,6 +9,7 @@ Head to agent
 
 Agent to head
     ``hello``   protocol, release, host, cores, load, memory, swept
+    ``refused`` why: instead of hello, where the agent's release is not the run's (FARM_RELEASE)
     ``end``     the receipt of an attempt, see Receipt
     ``waits``   task, attempt: other runs have the slots
     ``began``   task, attempt: it waits no longer

@@ -3,12 +3,15 @@
 import json
 import os
 import signal
+import subprocess
 import time
+import venv
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from agents import LocalAgent, alive, eventually, gone, written
+from command import ROOT
 
 from farm.worker.protocol import PROTOCOL
 
@@ -38,6 +41,35 @@ def test_it_says_who_it_is(agent: LocalAgent) -> None:
     assert agent.hello["protocol"] == PROTOCOL
     assert agent.hello["cores"] == os.cpu_count()
     assert agent.hello["memory"] > 2**20
+
+
+@pytest.mark.parametrize("found", [None, "b" * 64])
+def test_it_starts_no_task_for_a_run_of_another_release(tmp_path: Path, found: str | None) -> None:
+    """The release is a venv whose RELEASE.json is missing, or is another's."""
+    release = tmp_path / ("a" * 64)
+    venv.create(release, symlinks=True)
+    if found:
+        (release / "RELEASE.json").write_text(json.dumps({"digest": found}))
+    words = [
+        release / "bin/python",
+        "-m",
+        "farm.worker.agent",
+        "--run",
+        "run",
+        "--env",
+        "x",
+        "--root",
+        tmp_path / "root",
+    ]
+    environ = {"PYTHONPATH": str(ROOT), "FARM_RELEASE": "a" * 64}
+    done = subprocess.run(words, env=environ, capture_output=True, text=True, check=False, timeout=30)
+    assert done.returncode == 1
+    refused = json.loads(done.stdout)
+    assert refused["t"] == "refused"
+    what = f"release {'b' * 12}" if found else "no complete release"
+    assert f"{release} is {what}, and the run began with {'a' * 12}:" in refused["why"]
+    assert refused["why"] in done.stderr
+    assert not (tmp_path / "root").exists()
 
 
 def test_every_exit_code_is_reported_as_it_is(agent: LocalAgent) -> None:

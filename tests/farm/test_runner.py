@@ -313,6 +313,13 @@ def test_a_run_without_any_worker_ends_with_the_reason(farm: Farm) -> None:
         farm.go()
 
 
+def test_a_worker_whose_agent_is_of_another_release_is_left_out_by_name(farm: Farm) -> None:
+    farm.agent = """echo '{"t": "refused", "why": "it is release b"}'; exit 1"""
+    farm.make(sleeps(1))
+    with pytest.raises(UnreachableError, match=r"a \(a:22\) starts no tasks of this run: it is release b"):
+        farm.go()
+
+
 def test_an_agent_of_another_protocol_is_refused(farm: Farm) -> None:
     farm.agent = """echo '{"t": "hello", "protocol": 99}'; exec cat > /dev/null"""
     farm.make(sleeps(1))
