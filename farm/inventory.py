@@ -102,6 +102,10 @@ class Inventory:
         """Whether the group has a host."""
         return next(self._members(name), None) is not None
 
+    def variable(self, host: Host, name: str) -> Any:
+        """A variable of a host as the inventory has it, templates unrendered; None where it has none."""
+        return self._data["_meta"]["hostvars"].get(host.name, {}).get(name)
+
     def _members(self, name: str) -> Iterator[str]:
         group = self._data.get(name, {})
         yield from group.get("hosts", ())

@@ -87,6 +87,11 @@ def archive(home: Home, name: str, kind: Kind) -> Path:
     return home.releases / name / f"{kind}.tar"
 
 
+def archived(home: Home) -> list[str]:
+    """The releases that were built on the head."""
+    return sorted(path.name for path in home.releases.glob("*/") if any(path.glob("*.tar")))
+
+
 def build(home: Home, target: Target, kind: Kind = "worker") -> Path:
     """Build the release of the sources as they are, and return its archive; at once where it was built before.
 

@@ -32,6 +32,7 @@ def check(inventory: Inventory) -> dict[str, Any]:
             f"the head of inventory {inventory.env} is not local, and provisioning runs on the head:"
             " give it ansible_connection: local"
         )
+    _check_takers(inventory)
     for managed, group in MANAGED.items():
         _check_managed(inventory, managed, group)
     if inventory.has("managed_cassandra") and len(inventory.group("managed_cassandra")) > 1:
@@ -40,6 +41,27 @@ def check(inventory: Inventory) -> dict[str, Any]:
             " name a cluster that exists in group cassandra alone"
         )
     return {"env": inventory.env}
+
+
+def _check_takers(inventory: Inventory) -> None:
+    """The hosts beside the workers that take releases."""
+    loader, head = inventory.group("loader")[0], inventory.group("head")[0]
+    if loader.local and loader.name != head.name:
+        raise InventoryError(
+            f"the loader {loader.name} of inventory {inventory.env} is local, and so is the head: name it {head.name}"
+        )
+    for host in inventory.group("pipeline") if inventory.has("pipeline") else ():
+        if host.local:
+            raise InventoryError(
+                f"{host.name} of group pipeline in inventory {inventory.env} is local: hosts that take releases are"
+                " reached over SSH; remove ansible_connection"
+            )
+        hook = inventory.variable(host, "farm_pipeline_restart")
+        if not isinstance(hook, str) or not hook.strip():
+            raise InventoryError(
+                f"farm_pipeline_restart of {host.name} in inventory {inventory.env} is {hook!r}: write the command that"
+                " has the pipeline there take the current release, or 'true' where nothing need be done"
+            )
 
 
 def _check_managed(inventory: Inventory, managed: str, group: str) -> None:

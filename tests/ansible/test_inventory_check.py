@@ -10,6 +10,7 @@ from provisioning import ROOT, playbook
 from farm.errors import InventoryError, LabError
 from farm.inventory import load
 from farm.provision.inventory import check, reached
+from farm.releases.standing import hosts as takers
 
 Edit = Callable[[dict[str, dict[str, object]]], object]
 
@@ -75,6 +76,13 @@ def test_databases_that_are_not_ours_to_run_are_never_logged_in_to() -> None:
             "ansible_host of w1 .* templ",
         ),
         (lambda groups: groups.update(galera=hosts("g1", "g2", "g3", ansible_port="some")), "ansible_port of g1"),
+        (lambda groups: groups.update(loader=hosts("l1", ansible_connection="local")), "the loader l1 .* name it here"),
+        (lambda groups: groups.update(pipeline=hosts("p1")), "farm_pipeline_restart of p1 .* is None"),
+        (lambda groups: groups.update(pipeline=hosts("p1", farm_pipeline_restart=[])), r"restart of p1 .* is \[\]"),
+        (
+            lambda groups: groups.update(pipeline=hosts("p1", farm_pipeline_restart="x", ansible_connection="local")),
+            "p1 of group pipeline .* is local",
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -83,6 +91,15 @@ def test_an_inventory_that_cannot_be_provisioned_is_refused(tmp_path: Path, edit
     edit(groups)
     with pytest.raises(InventoryError, match=said):
         check(load(str(inventory(tmp_path, groups))))
+
+
+def test_a_pipeline_host_says_how_it_is_restarted_and_takes_part_in_all_that_is_done(tmp_path: Path) -> None:
+    found = load(str(inventory(tmp_path, {**good(), "pipeline": hosts("p1", farm_pipeline_restart="restart it")})))
+    assert check(found) == {"env": "example"}
+    assert "p1" in [host.name for host in reached(found)]
+    assert {host.name: roles for host, roles in takers(found).items()} == {
+        "w1": ("worker",), "w2": ("worker",), "p1": ("pipeline",)
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,11 @@
 """Make the release of an unpacked archive, in its final place: a venv does not move.
 
 Run by the host's python3 with that folder as its argument. Offline; RELEASE.json is the last thing that it writes.
+It holds the lock of the folder above, so that one that a killed playbook left has ended before the next one begins.
 """
 
+import fcntl
+import hashlib
 import json
 import os
 import subprocess
@@ -42,17 +45,27 @@ def install(release):
 SELF_TEST = """
 import json, sys
 import cassandra.cluster, numpy
-from features import survey
+from features import golden, survey
 from features.schema import schema_hash
 if len(sys.argv) > 2:
     import mysql.connector
 found, said = schema_hash(survey("ztf")), json.load(open(sys.argv[1]))["schema"]
 assert found == said, f"schema hash {found}, and the release says {said}"
+golden.require(golden.check(survey("ztf")))
+"""
+
+LIST = """
+import json, sys
+from pathlib import Path
+from farm.worker import files
+release = Path(sys.argv[1])
+(release / files.NAME).write_text(json.dumps(files.listed(release), indent=0))
+print(files.NAME)
 """
 
 
 def test(release, kind):
-    """The release does what it is for: its imports, its programs, and the schema that it says."""
+    """The release does what it is for: its imports, programs, the schema that it says, the values of the golden set."""
     run(str(release / "bin/python"), "-c", SELF_TEST, str(release / "release.json"), *(["loader"] * (kind == "loader")))
     for program in ("farm-agent", "busy", "rebuild_objects", *(["csv_to_database"] * (kind == "loader"))):
         run(str(release / "bin" / program), "--help")
@@ -61,12 +74,20 @@ def test(release, kind):
 def main():
     release = Path(sys.argv[1])
     os.umask(0o022)
+    lock = os.open(release.parent / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+    fcntl.flock(lock, fcntl.LOCK_EX)
     install(release)
     test(release, json.loads((release / "release.json").read_text())["kind"])
     rmtree(release / "wheels")
     (release / "requirements.txt").unlink()
+    manifest = release / "release.json"
+    told = json.loads(manifest.read_text())
+    manifest.unlink()
+    files = release / run(str(release / "bin/python"), "-c", LIST, str(release)).strip()
+    told["files"] = hashlib.sha256(files.read_bytes()).hexdigest()
+    manifest.write_text(json.dumps(told, indent=2) + "\n")
     os.sync()
-    (release / "release.json").rename(release / "RELEASE.json")
+    manifest.rename(release / "RELEASE.json")
 
 
 main()

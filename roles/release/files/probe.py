@@ -1,4 +1,4 @@
-"""Print as JSON which interpreter this host has, which releases for its kind are complete, and which one is current."""
+"""Print as JSON which interpreter this host has, which releases for its kind are complete, and where the links lead."""
 
 import json
 import os
@@ -11,13 +11,19 @@ complete = [
     path.parent.name for path in root.glob("releases/*/RELEASE.json") if json.loads(path.read_text())["kind"] == kind
 ]
 glibc = os.confstr("CS_GNU_LIBC_VERSION").split()[-1].replace(".", "_")
-current = root / "current"
+links = [root / name for name in ("current", "previous", "restarted")]
+current, previous, restarted = (str(link.readlink()) if link.is_symlink() else "" for link in links)
+there = previous != current and Path(previous, "RELEASE.json").exists()
 print(
     json.dumps(
         {
             "target": [f"{sys.version_info[0]}.{sys.version_info[1]}", f"manylinux_{glibc}_{platform.machine()}"],
             "complete": complete,
-            "current": str(current.readlink()) if current.is_symlink() else "",
+            "current": current,
+            "now": Path(current).name,
+            "previous": previous,
+            "former": Path(previous).name if there else "",
+            "restarted": Path(restarted).name,
         }
     )
 )
