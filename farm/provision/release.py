@@ -24,7 +24,7 @@ def main() -> dict[str, Any]:
         if len(built) > 1:
             raise ReleaseError("the project's sources changed between building for workers and loader: run it again")
         (name,) = built
-    return {"digest": name, "folder": str(archive(home, name, "worker").parent), "changed": missing}
+    return {"digest": name, "changed": missing}
 
 
 if __name__ == "__main__":
