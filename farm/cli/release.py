@@ -46,7 +46,7 @@ def show(
 ) -> None:
     """One release: what it was made from, where it stands, and whether its files are those that were installed."""
     from farm.inventory import load
-    from farm.releases import check, listing, one
+    from farm.releases import check, listing, one, standing
     from farm.transport.ssh import SshTransport
 
     environment = load(inventory)
@@ -59,6 +59,7 @@ def show(
     else:
         one.show(found, name, wrong)
     check.require(wrong or {}, name)
+    standing.require_all(found.standings)
 
 
 def rollback(inventory: From = "lab", skip_down: SkipDown = False, as_json: AsJson = False) -> None:

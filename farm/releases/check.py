@@ -7,7 +7,7 @@ from pathlib import Path
 
 import gevent
 
-from farm.errors import ReleaseError, UnreachableError
+from farm.errors import FarmError, ReleaseError, UnreachableError
 from farm.preflight import RELEASES
 from farm.releases.standing import Standing
 from farm.transport import Transport
@@ -24,9 +24,14 @@ def verify(standings: Sequence[Standing], digest: str, transport: Transport) -> 
     having = [each for each in standings if each.find(digest)]
     asked = {each.host.name: gevent.spawn(_ask, each, digest, transport) for each in having}
     gevent.joinall(list(asked.values()))
-    wrong = {name: list(greenlet.get()) for name, greenlet in asked.items()}
-    for name, said in _unlike({each.host.name: _kind(each, digest) for each in having}).items():
-        wrong[name].append(said)
+    wrong: dict[str, list[str]] = {}
+    for name, greenlet in asked.items():
+        said = greenlet.get()
+        if isinstance(said, FarmError):
+            raise said
+        wrong[name] = said
+    for name, unlike in _unlike({each.host.name: _kind(each, digest) for each in having}).items():
+        wrong[name].append(unlike)
     return wrong
 
 
@@ -47,17 +52,19 @@ def _unlike(kinds: Mapping[str, tuple[str, str]]) -> dict[str, str]:
     return found
 
 
-def _ask(standing: Standing, digest: str, transport: Transport) -> list[str]:
+def _ask(standing: Standing, digest: str, transport: Transport) -> list[str] | FarmError:
     program = Path(files.__file__).read_text(encoding="utf-8")
-    session = transport.connect(standing.host)
     try:
-        said = session.run(f"python3 -c {shlex.quote(program)} {RELEASES}/releases/{digest}", _SECONDS)
-    finally:
-        session.close()
+        session = transport.connect(standing.host)
+        try:
+            said = session.run(f"python3 -c {shlex.quote(program)} {RELEASES}/releases/{digest}", _SECONDS)
+        finally:
+            session.close()
+    except FarmError as error:
+        return error
     if said.code != 0:
-        raise UnreachableError(
-            f"{standing.host.where} cannot look through release {digest}: {said.err.strip().rpartition(chr(10))[2]}"
-        )
+        why = said.err.strip().rpartition("\n")[2]
+        return UnreachableError(f"{standing.host.where} cannot look through release {digest}: {why}")
     return list(json.loads(said.out))
 
 

@@ -72,6 +72,11 @@ def test_every_harm_to_a_release_is_named(release: Path, harm: Callable[[Path], 
     assert files.compared(left) == [said]
 
 
+def test_a_release_without_hashes_is_not_called_well(release: Path) -> None:
+    (release / "RELEASE.json").write_text(json.dumps({"digest": A}))
+    assert files.compared(release) == ["it was staged by a farm that kept no hashes"]
+
+
 def standing(name: str, current: str | None, *releases: str, previous: str | None = None, **manifest: str) -> Standing:
     installed = tuple(Installed(digest, {"kind": "worker", **manifest}) for digest in releases)
     return Standing(host(name), ("worker",), current, previous, installed)
