@@ -56,17 +56,25 @@ class Diff:
     features_only_new: tuple[str, ...]
 
 
-def compare(survey: Survey, old: Mapping[str, Column], new: Mapping[str, Column], tolerance: float = 0.0) -> Diff:
+def compare(
+    survey: Survey, old: Mapping[str, Column], new: Mapping[str, Column], tolerance: float | None = 0.0
+) -> Diff:
     """Compare rows of features (``features.files.read_features``) by objectId.
 
-    Numbers differ when ``relative(old, new)`` is above ``tolerance``. Raises InputError for an object that
-    stands twice in one file.
+    Numbers differ when ``relative(old, new)`` is above ``tolerance``, None: the feature's own. Raises InputError for an
+    object that stands twice in one file.
     """
     key = survey.key.name
     old_ids, new_ids = _ids(old[key], "old"), _ids(new[key], "new")
     both, old_row, new_row = np.intersect1d(old_ids, new_ids, assume_unique=True, return_indices=True)
     features = tuple(
-        _compare_one(feature, both, old[feature.name][old_row], new[feature.name][new_row], tolerance)
+        _compare_one(
+            feature,
+            both,
+            old[feature.name][old_row],
+            new[feature.name][new_row],
+            feature.tolerance if tolerance is None else tolerance,
+        )
         for feature in survey.features
         if feature.name in old and feature.name in new
     )
