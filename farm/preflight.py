@@ -97,17 +97,27 @@ def failures(hosts: Sequence[Host], transport: Transport, command: str, seconds:
     Raises the first error of a host that cannot be asked.
     """
 
-    def run(host: Host) -> Completed:
-        session = transport.connect(host)
+    def run(host: Host) -> Completed | FarmError:
+        """The error is returned, since gevent prints what a greenlet raises."""
         try:
-            return session.run(command, seconds)
-        finally:
-            session.close()
+            session = transport.connect(host)
+            try:
+                return session.run(command, seconds)
+            finally:
+                session.close()
+        except FarmError as error:
+            return error
 
     asked = {host.name: gevent.spawn(run, host) for host in hosts}
     gevent.joinall(list(asked.values()))
-    ended = {name: greenlet.get() for name, greenlet in asked.items()}
-    return {name: completed for name, completed in ended.items() if completed.code != 0}
+    failed = {}
+    for name, greenlet in asked.items():
+        ended: Completed | FarmError = greenlet.get()
+        if isinstance(ended, FarmError):
+            raise ended
+        if ended.code != 0:
+            failed[name] = ended
+    return failed
 
 
 def _facts(host: Host, out: str, err: str) -> tuple[Facts | None, FarmError | None]:
@@ -152,7 +162,10 @@ def agreed_release(reports: Iterable[Report], inventory: Inventory) -> Release:
         who = "; ".join(
             f"{', '.join(names)} have {release.digest[:12]}" for release, names in by_release.items() if release
         )
-        raise ReleaseError(f"the workers' releases disagree ({who}): {again}")
+        raise ReleaseError(
+            f"the workers' releases disagree ({who}): farm upgrade --inventory {inventory.env} or {again} brings them"
+            " together; go on without some of them: --limit"
+        )
     (release,) = by_release
     assert release is not None
     return release

@@ -1,6 +1,5 @@
 """Runs of provision.yml on the lab, and what the first ones did; for conftest's fixture and the tests of the roles."""
 
-import os
 import re
 import shlex
 import subprocess
@@ -15,6 +14,7 @@ from farm import lab
 from farm.home import Home
 
 ROOT = Path(__file__).parent.parent
+PLAYBOOK = ("env", "ANSIBLE_NOCOLOR=1", "LC_ALL=C.UTF-8", str(Path(sys.executable).with_name("ansible-playbook")))
 RECAP = re.compile(r"^(\S+)\s+: ok=\d+\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE)
 
 
@@ -46,14 +46,13 @@ class FirstProvision:
 def playbook(name: str, *arguments: str, inventory: str = "inventory/lab", timeout: float = 400) -> ProvisionResult:
     """Run one of the project's playbooks, showing differences."""
     done = subprocess.run(
-        [Path(sys.executable).with_name("ansible-playbook"), "-i", inventory, name, "--diff", *arguments],
+        [*PLAYBOOK, "-i", inventory, name, "--diff", *arguments],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
         stdin=subprocess.DEVNULL,
         timeout=timeout,
-        env=os.environ | {"ANSIBLE_NOCOLOR": "1", "LC_ALL": "C.UTF-8"},
     )
     recap = RECAP.findall(done.stdout)
     return ProvisionResult(
@@ -74,7 +73,7 @@ def first_provision() -> FirstProvision:
     before = time.time()
     check = provision(check=True)
     with ThreadPoolExecutor() as pool:
-        newer = pool.map(lambda host: _newer(before, host.name), lab.HOSTS)
+        newer = pool.map(lambda host: written_since(before, host.name), lab.HOSTS)
         written = {host.name: files for host, files in zip(lab.HOSTS, newer, strict=True) if files}
     if state := [str(path) for path in Home("lab").root.rglob("*") if path.lstat().st_mtime > before]:
         written["head"] = state
@@ -110,7 +109,7 @@ def secrets() -> dict[str, str]:
     return {path.name: path.read_text() for path in Home("lab").secret("x").parent.iterdir() if path.suffix != ".cnf"}
 
 
-def _newer(moment: float, host: str) -> list[str]:
+def written_since(moment: float, host: str) -> list[str]:
     """Files that were written after a moment; what every login and the journal write is left out."""
     apart = ("/proc", "/sys", "/dev", "/run", "/tmp", "/var/log", "/var/lib/systemd")
     paths = " -o ".join(f"-path {shlex.quote(path)}" for path in apart)

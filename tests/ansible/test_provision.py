@@ -57,6 +57,13 @@ def test_a_second_run_changes_nothing(again: ProvisionResult) -> None:
     assert not any(again.changed.values()), again.stdout
 
 
+def test_a_second_run_looked_at_every_role(again: ProvisionResult) -> None:
+    """So that the test above says something about each; what only other playbooks apply is tested with them."""
+    elsewhere = {"reset", "upgrade"}
+    looked_at = set(re.findall(r"^TASK \[(\w+) : ", again.stdout, re.MULTILINE))
+    assert {path.name for path in (ROOT / "roles").iterdir()} - looked_at <= elsewhere
+
+
 def test_check_mode_after_the_run_reports_nothing(checked_again: ProvisionResult) -> None:
     assert checked_again.returncode == 0, checked_again.output
     assert not any(checked_again.changed.values()), checked_again.stdout
@@ -182,6 +189,9 @@ def test_a_loader_of_its_own_can_load_and_shows_its_account_to_nobody(provisione
     )
     done = playbook("provision.yml", "--limit", f"c1,{HERE}", inventory=str(inventory))
     assert done.returncode == 0, done.output
+    for again in ((), ("--check",)):
+        unchanged = playbook("provision.yml", "--limit", f"c1,{HERE}", *again, inventory=str(inventory))
+        assert (unchanged.returncode, unchanged.changed["c1"]) == (0, 0), unchanged.output
     assert [name for name, secret in secrets().items() if secret in done.output] == []
     assert answer("c1", "stat -c '%U %a' /etc/farm/loader.cnf /var/lib/farm/loads") == "farm 600\nfarm 750"
     kept = answer("c1", "runuser -u farm -- cat /etc/farm/loader.cnf")
@@ -189,6 +199,12 @@ def test_a_loader_of_its_own_can_load_and_shows_its_account_to_nobody(provisione
     program = "runuser -u farm -- /opt/farm/current/bin/csv_to_database"
     assert answer("c1", f"{program} --help").startswith("usage:")
     assert "mysql" in answer("c1", "ls /opt/farm/current/lib/python3.11/site-packages")
+    reset = "playbooks/reset.yml", "--limit", f"c1,{HERE}", "-e", "reset_confirmed=true"
+    gone = playbook(*reset, inventory=str(inventory))
+    assert gone.returncode == 0, gone.output
+    assert answer("c1", "ls -d /opt/farm /etc/farm /var/lib/farm 2>/dev/null || getent passwd farm || true") == ""
+    assert answer("c1", "systemctl is-active cassandra") == "active"
+    assert Home("lab").key.exists()
 
 
 @pytest.mark.faults

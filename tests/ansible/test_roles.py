@@ -11,7 +11,7 @@ ROLES = sorted(path for path in (ROOT / "roles").iterdir() if path.is_dir())
 KEYWORDS = {
     *("name", "when", "register", "loop", "loop_control", "vars", "args", "environment", "delegate_to", "run_once"),
     *("become", "notify", "throttle", "no_log", "check_mode", "changed_when", "failed_when", "block", "rescue"),
-    *("always", "until", "retries", "delay", "listen"),
+    *("always", "until", "retries", "delay", "listen", "ignore_unreachable"),
 }
 
 
@@ -88,8 +88,9 @@ def strings(value: object) -> list[str]:
 
 
 @pytest.mark.parametrize("environment", ["lab", "prod"])
-def test_the_playbook_is_well_formed_for_each_environment(environment: str) -> None:
-    done = playbook("provision.yml", "--syntax-check", inventory=f"inventory/{environment}")
+@pytest.mark.parametrize("name", ["provision.yml", "playbooks/rotate_keys.yml", "playbooks/reset.yml"])
+def test_the_playbook_is_well_formed_for_each_environment(environment: str, name: str) -> None:
+    done = playbook(name, "--syntax-check", inventory=f"inventory/{environment}")
     assert done.returncode == 0, done.output
     assert "WARNING" not in done.output
 
