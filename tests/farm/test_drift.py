@@ -15,15 +15,24 @@ def feature(name: str, changed: int = 0, became_null: int = 0) -> dict[str, Any]
     """A line of ``python -m features diff --json``."""
     worst = [{"object_id": "ZTF1", "old": 17.0, "new": 18.0}] if changed else []
     return {
-        **{"name": name, "changed": changed, "became_null": became_null, "ceased_null": 0, "worst": worst},
-        **({"greatest": 1.0, "median": 1.0} if changed > became_null else {"greatest": None, "median": None}),
+        "name": name,
+        "changed": changed,
+        "became_null": became_null,
+        "ceased_null": 0,
+        "worst": worst,
+        "greatest": 1.0 if changed > became_null else None,
+        "median": 1.0 if changed > became_null else None,
     }
 
 
 def diff(*features: dict[str, Any], objects: int = OBJECTS, only_old: int = 0) -> dict[str, Any]:
     return {
-        **{"objects": objects, "only_old": [f"ZTF{each}" for each in range(only_old)], "only_new": []},
-        **{"features": list(features), "features_only_old": [], "features_only_new": ["eta_g"]},
+        "objects": objects,
+        "only_old": [f"ZTF{each}" for each in range(only_old)],
+        "only_new": [],
+        "features": list(features),
+        "features_only_old": [],
+        "features_only_new": ["eta_g"],
     }
 
 
@@ -50,9 +59,7 @@ def test_what_goes_beyond_the_limits_is_said_a_sentence_each(given: dict[str, An
 
 def test_the_golden_set_has_the_same_limits() -> None:
     moved = {**sample(), "golden": diff(feature("gmag", 1), objects=48)}
-    assert judge(moved, *LIMITS)["breaches"] == [
-        "gmag moves in 2.1% of 48 curves of the golden set, 0.01 is the limit"
-    ]
+    assert judge(moved, *LIMITS)["breaches"] == ["gmag moves in 2.1% of 48 curves of the golden set, 0.01 is the limit"]
 
 
 def test_a_new_feature_is_within_the_limits_and_so_is_a_table_without_objects() -> None:

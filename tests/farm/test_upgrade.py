@@ -106,7 +106,7 @@ class Upgrading:
             if past_network(host, f"{command}; true").strip() == wanted:
                 return
             time.sleep(0.02)
-        raise AssertionError(f"not while the upgrade went on: {command} on {host} says {wanted}\n{self.said.read_text()}")
+        raise AssertionError(f"{host} did not say {wanted} to {command} meanwhile:\n{self.said.read_text()}")
 
     def kill(self) -> None:
         os.killpg(self.process.pid, signal.SIGKILL)

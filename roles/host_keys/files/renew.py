@@ -68,8 +68,7 @@ def show(path):
 def shown():
     """The keys that a client of this host is shown now: pairs of kind and key."""
     address, _, port = configured("listenaddress")[0].rpartition(":")
-    here = {"0.0.0.0": "127.0.0.1", "[::]": "::1"}.get(address, address.strip("[]"))
-    scan = ["ssh-keyscan", "-T", "5", "-p", port, here]
+    scan = ["ssh-keyscan", "-T", "5", "-p", port, address.strip("[]")]
     said = subprocess.run(scan, capture_output=True, text=True, check=False).stdout
     return {tuple(line.split()[1:3]) for line in said.splitlines() if line and not line.startswith("#")}
 
@@ -87,7 +86,8 @@ def main():
     paths = present()
     changed = False
     if step == "make":
-        changed = any([make(path, write) for path in paths])
+        made = [make(path, write) for path in paths]
+        changed = any(made)
     else:
         for path in paths:
             show(path)
