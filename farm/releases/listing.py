@@ -83,10 +83,10 @@ def show(found: Listing) -> None:
     rows = [
         (short(digest), *(_names(found, digest, place) for place in ("current", "previous", "staged")),
          "yes" if digest in found.archives else "", str(len(found.runs(digest)) or ""),
-         str(found.manifest(digest).get("built_at", "")))
+         str(found.manifest(digest).get("built_at", ""))[:16].replace("T", " "))
         for digest in found.digests
     ]  # fmt: skip
-    columns = ("release", "current on", "previous on", "staged on", "archive on the head", "needed by runs", "built at")
+    columns = ("release", "current on", "previous on", "staged on", "on the head", "needed by runs", "built at, UTC")
     table(f"Releases of {found.env}", columns, rows)
     for need in found.needs:
         print(f"run {need.run} needs {short(need.release) if need.release else 'an unknown release'}: {need.why}")
