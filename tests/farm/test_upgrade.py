@@ -6,13 +6,14 @@ import json
 import os
 import pty
 import re
+import select
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,18 +78,19 @@ class Changed:
         if child == 0:
             program = str(Path(sys.executable).with_name("farm"))
             os.execve(program, [program, "upgrade"], os.environ | {"PYTHONPATH": str(self.root)})
-        shown, answered = b"", False
-        try:
-            while chunk := os.read(terminal, 1 << 16):
-                shown += chunk
-                if not answered and b"Type yes to go on" in shown:
+        shown, ends = b"", time.monotonic() + SECONDS
+        with suppress(OSError):  # the program has closed its side
+            while time.monotonic() < ends:
+                if select.select([terminal], [], [], 1)[0]:
+                    shown += os.read(terminal, 1 << 16)
+                elif shown.rstrip().endswith(b":"):  # what is typed before it asks is flushed
                     os.write(terminal, b"yes\r")
-                    answered = True
-        except OSError:  # the program has closed its side
-            pass
+        if time.monotonic() > ends:
+            os.killpg(child, signal.SIGKILL)
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         os.close(terminal)
-        assert (code, answered) == (0, True), shown.decode()
+        assert code == 0, shown.decode()
+        assert "Type yes to go on" in shown.decode()
         return shown.decode()
 
 
