@@ -4,8 +4,6 @@ There its keys are changed while it works; it is taken away; and the lab, whose 
 are new to it, takes these in.
 """
 
-import os
-import pty
 import shutil
 import subprocess
 import time
@@ -18,7 +16,7 @@ from threading import Event
 
 import pytest
 import yaml
-from command import Ended, farm
+from command import Ended, asked, farm
 from provisioning import PLAYBOOK, ROOT, ProvisionResult, answer, as_farm, on, playbook, provision, written_since
 
 from farm import lab
@@ -250,28 +248,10 @@ def test_a_rotation_killed_at_any_moment_lets_the_farm_in_and_is_ended_by_the_ne
     assert sorted(path.name for path in Home("lab").root.glob("id_*")) == ["id_ed25519", "id_ed25519.pub"]
 
 
-def typed(lent: Lent, name: str, *arguments: str) -> tuple[int, str]:
-    """Reset at a terminal, with a word typed where it asks; the exit code, and what was on the screen."""
-    child, terminal = pty.fork()
-    if child == 0:
-        os.chdir(ROOT)
-        os.execvp(PLAYBOOK[0], [*PLAYBOOK, "-i", str(lent.inventory), RESET, *arguments])
-    said = b""
-    try:
-        while chunk := os.read(terminal, 1 << 16):
-            said += chunk
-            if name and b"to go on:" in said:
-                os.write(terminal, f"{name}\r".encode())
-                name = ""
-    except OSError:  # it has closed its side
-        pass
-    os.close(terminal)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), said.decode()
-
-
 @pytest.fixture(scope="module")
 def reset(lent: Lent, rotated: Rotated) -> str:
-    code, said = typed(lent, "lab", "-e", "reset_databases=true")
+    words = [*PLAYBOOK, "-i", str(lent.inventory), RESET, "-e", "reset_databases=true"]
+    code, said = asked(words, "lab")
     assert code == 0, said
     return said
 

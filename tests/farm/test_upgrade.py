@@ -4,25 +4,23 @@ import fcntl
 import gzip
 import json
 import os
-import pty
 import re
-import select
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from command import ROOT, Ended, farm
+from command import ROOT, Ended, asked, farm
 from heads import Head, Living, books, eventually, on, past_network, rows
 from light_curves import Seeded
-from provisioning import RECAP
+from provisioning import PLAYBOOK, RECAP
 
 from farm import lab
 from farm.errors import Exit
@@ -74,24 +72,10 @@ class Changed:
 
     def confirmed(self) -> str:
         """Upgrade at a terminal, saying yes when asked; what the terminal showed."""
-        child, terminal = pty.fork()
-        if child == 0:
-            program = str(Path(sys.executable).with_name("farm"))
-            os.execve(program, [program, "upgrade"], os.environ | {"PYTHONPATH": str(self.root)})
-        shown, ends = b"", time.monotonic() + SECONDS
-        with suppress(OSError):  # the program has closed its side
-            while time.monotonic() < ends:
-                if select.select([terminal], [], [], 1)[0]:
-                    shown += os.read(terminal, 1 << 16)
-                elif shown.rstrip().endswith(b":"):  # what is typed before it asks is flushed
-                    os.write(terminal, b"yes\r")
-        if time.monotonic() > ends:
-            os.killpg(child, signal.SIGKILL)
-        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        os.close(terminal)
-        assert code == 0, shown.decode()
-        assert "Type yes to go on" in shown.decode()
-        return shown.decode()
+        code, shown = asked([Path(sys.executable).with_name("farm"), "upgrade"], "yes", PYTHONPATH=str(self.root))
+        assert code == 0, shown
+        assert "Type yes to go on" in shown
+        return shown
 
 
 @dataclass(frozen=True)
@@ -212,6 +196,27 @@ def next_release() -> str:
 
 def record() -> dict[str, Any]:
     return dict(json.loads((Home("lab").root / "upgrade.json").read_text()))
+
+
+@pytest.mark.lab
+def test_check_mode_says_what_an_upgrade_would_do_and_does_nothing(changed: Changed) -> None:
+    done = subprocess.run(
+        [*PLAYBOOK, "-i", "inventory/lab", "playbooks/upgrade.yml", "--check"],
+        cwd=changed.root,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=SECONDS,
+        stdin=subprocess.DEVNULL,
+        env=os.environ | {"PYTHONPATH": str(changed.root)},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    changes = {host: int(count) for host, count, _, _ in RECAP.findall(done.stdout)}
+    assert all(changes[worker] > 0 for worker in WORKERS)
+    assert current() == {changed.before}
+    assert {on(worker, f"ls -d /opt/farm/releases/{changed.after}; true") for worker in WORKERS} == {""}
+    assert not (Home("lab").releases / changed.after).exists()
+    assert not (Home("lab").root / "upgrade.json").exists()
 
 
 @pytest.mark.lab
