@@ -31,7 +31,7 @@ ROTATE, RESET = "playbooks/rotate_keys.yml", "playbooks/reset.yml"
 SSHD_STARTS_ANEW = ("Connection refused", "Connection reset", "Connection closed")
 """What a client may see at the moment in which sshd reads its keys again; a key has no part in it."""
 HALVES = "contents do not match public"
-"""What ssh says, which reads both halves of a key, where one was changed in between; farm reads the private one alone."""
+"""Said by ssh, which reads both halves of a key, where one changed in between; farm reads the private one alone."""
 WAITS = "until test -e /var/lib/farm/go; do sleep 0.05; done"
 
 

@@ -6,7 +6,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cluster
 import numpy as np
@@ -22,13 +24,15 @@ from farm.load.main import load
 from farm.load.sql import names
 
 pytestmark = [pytest.mark.lab, pytest.mark.faults, pytest.mark.timeout(300)]
-ROWS, FILES = 2_000, 4
+ROWS, FILES = 1_000, 4
+TURNS = 3
+"""The machine's disk has slow minutes, which strike one measurement of a turn and not the other: a turn is measured
+again, twice at most."""
 WINDOW, WINDOWS = 2.0, 5
 """Seconds of a window, and how many there are without the load: the median of their 99th percentiles counts."""
 SLOWED = 0.3
-FELT = 2.0
-"""How many times as long a commit may take beside a load. Measured: 1.0 to 1.5, all hosts on two cores; a plain load
-makes it 1.5 to 3."""
+FELT = 1.5
+"""How many times as long a commit may take beside a load."""
 _FORMAT = r"CHARACTER SET utf8mb4 FIELDS TERMINATED BY ',' OPTIONALLY ENCLOSED BY '\"' IGNORE 1 LINES"
 
 
@@ -73,15 +77,15 @@ class Pipeline:
 
 @pytest.fixture(scope="module")
 def parts(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Three runs of the same objects, each with other values."""
+    """Runs of the same objects, each with other values: one to begin with, and two a turn."""
     folder = tmp_path_factory.mktemp("manners")
-    for run in range(3):
+    for run in range(1 + 2 * TURNS):
         for file in range(FILES):
             size = ROWS // FILES
             rows = simulate(size, seed=10 * run + file, first=file * size)
             rows.values["jdmax"] = np.full(size, 2_460_000.5) + run  # type: ignore[index]
             write_part(folder / str(run), rows, f"t{file}", range=None)
-    return [folder / str(run) for run in range(3)]
+    return [folder / str(run) for run in range(1 + 2 * TURNS)]
 
 
 @pytest.fixture
@@ -127,32 +131,50 @@ def load_plainly(own: Own, parts: Path) -> None:
                     node.rollback()
 
 
-def test_the_pipeline_hardly_feels_a_load_but_a_plain_one_and_its_rows_survive(
-    own: Own, parts: list[Path], writer: Pipeline
-) -> None:
+@dataclass(frozen=True)
+class Turn:
+    """The pipeline's latency in seconds: without a load, beside one, and beside a plain one."""
+
+    without: float
+    beside: float
+    plainly: float
+
+    @property
+    def well(self) -> bool:
+        return self.beside <= FELT * self.without and self.beside < self.plainly
+
+
+def turn(own: Own, writer: Pipeline, ours: Path, plain: Path) -> Turn:
+    """Measure all three; what the pipeline had written is there after the load."""
     without = timed(writer, alone)
-    said = {}
-    beside = timed(writer, lambda: said.update(load(parts[1], own.option_file())))
+    said: dict[str, Any] = {}
+    beside = timed(writer, lambda: said.update(load(ours, own.option_file())))
     without = max(without, timed(writer, alone))
-    assert said["load"]["updated"] > ROWS // 2
     assert said["ok"]
+    assert said["load"]["updated"] > ROWS // 2
     guarded = said["load"]["guarded_objects"]
     kept = own.sql(f"SELECT COUNT(*) FROM objects WHERE objectId IN {tuple(guarded)} AND gmag = {pipeline.MAGNITUDE}")
     assert int(kept) == len(guarded) > 1
-    plainly = timed(writer, lambda: load_plainly(own, parts[2]))
-    assert beside <= FELT * without, f"{beside:.4f} s beside a load, {without:.4f} s without"
-    assert beside < plainly, f"{beside:.4f} s beside a load, {plainly:.4f} s beside a plain one"
+    return Turn(without, beside, timed(writer, lambda: load_plainly(own, plain)))
+
+
+def require_manners(own: Own, parts: list[Path], writer: Pipeline) -> None:
+    turns: list[Turn] = []
+    for ours, plain in zip(parts[1::2], parts[2::2], strict=True):
+        turns.append(turn(own, writer, ours, plain))
+        if turns[-1].well:
+            return
+    raise AssertionError([f"{each.without:.4f} s, {each.beside:.4f} s, {each.plainly:.4f} s" for each in turns])
+
+
+def test_the_pipeline_hardly_feels_a_load_but_a_plain_one_and_its_rows_survive(
+    own: Own, parts: list[Path], writer: Pipeline
+) -> None:
+    require_manners(own, parts, writer)
 
 
 def test_the_pipeline_hardly_feels_a_load_while_a_replica_is_slow(
     own: Own, parts: list[Path], writer: Pipeline
 ) -> None:
     cluster.slow("g3", SLOWED)
-    without = timed(writer, alone)
-    said = {}
-    beside = timed(writer, lambda: said.update(load(parts[1], own.option_file())))
-    without = max(without, timed(writer, alone))
-    plainly = timed(writer, lambda: load_plainly(own, parts[2]))
-    assert said["ok"]
-    assert beside <= FELT * without, f"{beside:.4f} s beside a load, {without:.4f} s without"
-    assert beside < plainly, f"{beside:.4f} s beside a load, {plainly:.4f} s beside a plain one"
+    require_manners(own, parts, writer)
