@@ -18,7 +18,7 @@ import gevent
 from farm import runs
 from farm.errors import FarmError, LockedError, RunError
 from farm.inventory import Host, Inventory
-from farm.journal import Journal
+from farm.journal import Journal, noted
 from farm.loading import LOADS
 from farm.runs import Run
 from farm.transport import Session, Transport
@@ -73,6 +73,8 @@ def prune(inventory: Inventory, transport: Transport, days: float, *, dry: bool 
         taken, errors = _elsewhere(inventory, transport, old, dry)
         for run in old:
             taken += _on_head(run, inventory.shared_dir, dry)
+            if not dry:
+                _let_go(run)
     return Pruned(dry, tuple(taken), tuple(kept), tuple(errors))
 
 
@@ -102,6 +104,16 @@ def _ended(run: Run) -> float:
             journal.close()
         return float(meta.get("ended", run.made))
     return run.made
+
+
+def _let_go(run: Run) -> None:
+    """Its release may go too (``farm release prune``), unless somebody takes the run up again."""
+    with suppress(RunError):
+        journal = Journal(run.journal)
+        try:
+            journal.commit([noted("pruned", time.time())])
+        finally:
+            journal.close()
 
 
 def _on_head(run: Run, shared: Path | None, dry: bool) -> Iterator[Taken]:

@@ -79,17 +79,18 @@ def _host_json(standing: Standing) -> dict[str, Any]:
 
 
 def show(found: Listing) -> None:
-    """A line a release, and a line a run that needs one."""
+    """A line a release, and a line a run that goes on, or is waited for, with one."""
     rows = [
         (short(digest), *(_names(found, digest, place) for place in ("current", "previous", "staged")),
          "yes" if digest in found.archives else "", str(len(found.runs(digest)) or ""),
          str(found.manifest(digest).get("built_at", ""))[:16].replace("T", " "))
         for digest in found.digests
     ]  # fmt: skip
-    columns = ("release", "current on", "previous on", "staged on", "on the head", "needed by runs", "built at, UTC")
+    columns = ("release", "current on", "previous on", "staged on", "on the head", "runs", "built at, UTC")
     table(f"Releases of {found.env}", columns, rows)
     for need in found.needs:
-        print(f"run {need.run} needs {short(need.release) if need.release else 'an unknown release'}: {need.why}")
+        if not need.over:
+            print(f"run {need.run} needs {short(need.release) if need.release else 'an unknown release'}: {need.why}")
 
 
 def _names(found: Listing, digest: str, place: str) -> str:
@@ -99,6 +100,9 @@ def _names(found: Listing, digest: str, place: str) -> str:
     return ", ".join(f"{name}{others[name]}" for name in found.hosts(digest, place))
 
 
-def show_needs(wanted: Sequence[Need]) -> None:
-    for need in wanted:
-        print(f"run {need.run} needs it: {need.why}")
+def reasons(wanted: Sequence[Need]) -> list[str]:
+    """Why a release is needed: a line a run, but one for all that are over."""
+    said = [f"run {need.run} needs it: {need.why}" for need in wanted if not need.over]
+    if over := [need.run for need in wanted if need.over]:
+        said.append(f"journals of {len(over)} runs refer to it, {over[-1]} for one: farm prune takes old runs away")
+    return said

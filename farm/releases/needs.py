@@ -9,22 +9,29 @@ from farm.runs import Run
 
 MEASURED = "bench"
 """Runs of that verb are neither resumed nor loaded."""
+OVER = "its journal refers to it"
+"""Why a run that has ended well needs its release: a load is undone, and a task repeated, by the same code."""
 
 
 @dataclass(frozen=True)
 class Need:
-    """A run that cannot do without its release."""
+    """A run whose journal refers to a release."""
 
     run: str
     release: str | None
     """None where its journal does not tell."""
     why: str
 
+    @property
+    def over(self) -> bool:
+        """Whether nothing more is expected of the run."""
+        return self.why == OVER
+
 
 def needs(env: str) -> list[Need]:
-    """Runs that a head works at, that are not done, or that are rebuilds and not loaded; oldest first.
+    """Every run with a journal that ``farm prune`` has not been at since it ended, oldest first.
 
-    A run whose journal cannot be read may need any release.
+    One whose journal cannot be read may need any release.
     """
     return [need for run in runs.every(env) if run.journal.exists() and (need := _need(run))]
 
@@ -33,24 +40,25 @@ def _need(run: Run) -> Need | None:
     try:
         journal = Journal(run.journal)
         try:
-            release, counts = journal.meta()["release"], journal.counts()
+            meta, counts = journal.meta(), journal.counts()
+            release = meta["release"]
         finally:
             journal.close()
     except RunError as error:
         return Need(run.id, None, str(error))
     except KeyError:
         return Need(run.id, None, f"the journal {run.journal} names no release")
-    why = _why(run, counts)
-    return Need(run.id, str(release), why) if why else None
+    pruned = float(meta.get("pruned", -1)) >= float(meta.get("ended", 0))
+    return None if pruned and not run.is_held() else Need(run.id, str(release), _why(run, counts))
 
 
-def _why(run: Run, counts: dict[str, int]) -> str | None:
+def _why(run: Run, counts: dict[str, int]) -> str:
     if run.is_held():
         return "a farm process works at it"
     if run.verb == MEASURED:
-        return None
+        return OVER
     if left := sum(number for state, number in counts.items() if state != "done"):
         return f"{left:,} of its tasks are not done"
     if run.verb == "rebuild" and not run.is_loaded():
         return "it is not loaded"
-    return None
+    return OVER

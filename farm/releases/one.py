@@ -6,7 +6,7 @@ from typing import Any
 
 from farm.errors import ReleaseError
 from farm.release import short
-from farm.releases.listing import Listing, show_needs
+from farm.releases.listing import Listing, reasons
 from farm.releases.standing import agreed
 from farm.show import table
 
@@ -51,7 +51,8 @@ def show(found: Listing, digest: str, wrong: Mapping[str, Sequence[str]] | None)
     told += [(f"{place} on", ", ".join(found.hosts(digest, place))) for place in ("current", "previous", "staged")]
     told += [("wheel", f"{name} {short(said)}") for name, said in manifest.get("wheels", {}).items()]
     table(f"Release {digest}", ("what", "is"), [(name, said) for name, said in told if said])
-    show_needs(found.runs(digest))
+    for reason in reasons(found.runs(digest)):
+        print(reason)
     for name, said in (wrong or {}).items():
         print(f"{name}: {'as installed' if not said else f'{len(said)} differences'}")
         for each in said[:SHOWN]:

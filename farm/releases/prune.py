@@ -1,4 +1,4 @@
-"""``farm release prune``: takes away releases that are nowhere current or previous, and that no run needs.
+"""``farm release prune``: takes away releases that are nowhere current or previous, and that no journal refers to.
 
 On a host it goes by that host's links; and nothing goes there that a process works with, of whatever head or pipeline.
 """
@@ -13,7 +13,7 @@ from farm.errors import RunError
 from farm.home import Home
 from farm.inventory import Inventory
 from farm.release import archived, short
-from farm.releases.listing import Listing, listing
+from farm.releases.listing import Listing, listing, reasons
 from farm.releases.standing import Standing, ask, require_all
 from farm.show import table
 from farm.transport import Transport
@@ -81,10 +81,7 @@ def _archives(home: Home, digests: set[str], dry: bool) -> set[tuple[str, str]]:
 def _kept(found: Listing, refused: set[tuple[str, str]]) -> list[tuple[str, str]]:
     linked = {digest for each in found.standings for digest in (each.current, each.previous)}
     kept = [
-        (digest, f"run {need.run} needs it: {need.why}")
-        for digest in found.digests
-        if digest not in linked
-        for need in found.runs(digest)
+        (digest, reason) for digest in found.digests if digest not in linked for reason in reasons(found.runs(digest))
     ]
     return kept + [(digest, f"a process on {host} works with it") for host, digest in sorted(refused)]
 

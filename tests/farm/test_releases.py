@@ -14,9 +14,9 @@ from farm import runs
 from farm.errors import ReleaseError, UnreachableError
 from farm.events import State
 from farm.journal import Journal, Task, noted, settled, started
-from farm.releases import check, one
+from farm.releases import check, listing, one
 from farm.releases.listing import Listing
-from farm.releases.needs import Need, needs
+from farm.releases.needs import OVER, Need, needs
 from farm.releases.standing import Installed, Standing, _standing, agreed, require_all
 from farm.runs import Run
 from farm.worker import files
@@ -154,28 +154,42 @@ def loaded(run: Run, *, ok: bool) -> None:
     (run.load / "summary.json").write_text(json.dumps({"ok": ok}))
 
 
-def test_runs_that_are_not_done_or_not_loaded_need_their_release(home: Path) -> None:
-    made("run", State.DONE)
-    made("bench", State.DONE, State.CANCELLED)
+def test_every_run_refers_to_its_release_and_those_that_are_waited_for_say_why(home: Path) -> None:
     done = made("rebuild", State.DONE)
     loaded(done, ok=True)
-    waiting = {
+    said = {
+        made("run", State.DONE).id: OVER,
+        made("bench", State.DONE, State.CANCELLED).id: OVER,
+        done.id: OVER,
         made("run", State.DONE, State.FAILED, State.HELD).id: "2 of its tasks are not done",
         made("busy", State.CANCELLED).id: "1 of its tasks are not done",
         made("rebuild", State.DONE).id: "it is not loaded",
     }
     badly = made("rebuild", State.DONE)
     loaded(badly, ok=False)
-    waiting[badly.id] = "it is not loaded"
-    assert {need.run: need.why for need in needs("lab")} == waiting
+    said[badly.id] = "it is not loaded"
+    assert {need.run: need.why for need in needs("lab")} == said
     assert {need.release for need in needs("lab")} == {A}
+    reasons = listing.reasons(needs("lab"))
+    assert len(reasons) == 5
+    assert reasons[-1].startswith("journals of 3 runs refer to it")
 
 
 def test_a_run_that_a_head_works_at_needs_its_release(home: Path) -> None:
     run = made("bench", State.DONE)
     with run.locked():
         assert [need.why for need in needs("lab")] == ["a farm process works at it"]
+    assert [need.why for need in needs("lab")] == [OVER]
+
+
+def test_a_pruned_run_lets_go_of_its_release_until_it_is_taken_up_again(home: Path) -> None:
+    run = made("run", State.DONE)
+    journal = Journal(run.journal)
+    journal.commit([noted("pruned", 2.0)])
     assert needs("lab") == []
+    journal.commit([noted("ended", 3.0)])
+    journal.close()
+    assert [need.why for need in needs("lab")] == [OVER]
 
 
 def test_a_journal_that_cannot_be_read_may_need_any_release(home: Path) -> None:
