@@ -71,8 +71,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             config.stash[LEFT_OUT].by_reason.setdefault(reason, []).append(item.nodeid)
         if item in needs_lab and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(LAB_TIMEOUT))
-        if item.path.parent.name == "farm":
-            item.add_marker(pytest.mark.xdist_group("agents"))  # an agent sweeps what others on the machine left
     kept.sort(key=lambda item: item in needs_lab)
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = kept
