@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, cast
@@ -52,8 +51,10 @@ class UnsupportedError(GaleraError):
 
 def require_client() -> None:
     """Raises SetupError where the client library is not installed."""
-    if find_spec("mysql") is None:
-        raise SetupError("this host lacks the loader's part of the toolkit: install lightcurve-farm[loader]")
+    try:
+        import mysql.connector as _  # noqa: F401
+    except ModuleNotFoundError:
+        raise SetupError("this host lacks the loader's part of the toolkit: install lightcurve-farm[loader]") from None
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from farm.errors import Exit, FarmError, PartsError, ReleaseError, RunError, Unr
 from farm.inventory import Host, Inventory
 from farm.journal import Journal
 from farm.load.options import EVERYTHING, Options
+from farm.preflight import Release
 from farm.runs import Run, find
 from farm.transport import Session, Transport
 
@@ -57,6 +58,11 @@ def ready(env: str, text: str) -> Ready:
     return Ready(run, PurePosixPath(meta["folder"]), tuple(names))
 
 
+def galera_check(release: Release) -> str:
+    """A remote loader's own test of its way to Galera."""
+    return f"exec {release.program('csv_to_database')} --check --option-file {OPTION_FILE}"
+
+
 def load(
     inventory: Inventory, text: str, transport: Transport, limits: Limits = DEFAULTS, options: Options = EVERYTHING
 ) -> dict[str, Any]:
@@ -96,13 +102,15 @@ def undo(inventory: Inventory, text: str, transport: Transport) -> dict[str, Any
 def keep(run: Run, said: dict[str, Any]) -> None:
     """Keep a load's summary with its run, and the names of guarded and absent objects as lists of their own.
 
-    The lists have an object a line, as ``farm rebuild --objects`` takes them. Of an undo, ``undo.json`` alone is kept.
+    The lists have an object a line, as ``farm rebuild --objects`` takes them. Of an undo, ``undo.json`` alone is kept,
+    until the run is loaded again.
     """
     run.load.mkdir(mode=0o700, exist_ok=True)
     name = "undo" if "undo" in said else "summary"
     (run.load / f"{name}.json").write_text(json.dumps(said, indent=2) + "\n", encoding="utf-8")
     if name == "undo":
         return
+    (run.load / "undo.json").unlink(missing_ok=True)
     for name in ("guarded", "absent"):
         objects = said["load"][f"{name}_objects"]
         (run.load / f"{name}.txt").write_text("".join(f"{each}\n" for each in objects), encoding="utf-8")

@@ -11,7 +11,8 @@ Bools = NDArray[np.bool_]
 Field = str | bytes | bytearray | None
 """One field as text; None is NULL."""
 
-_INTEGERS = {"tinyint": 8, "smallint": 16, "mediumint": 24, "int": 32, "bigint": 64}
+INTEGERS = {"tinyint": 8, "smallint": 16, "mediumint": 24, "int": 32, "bigint": 64}
+"""SQL types of whole numbers, and their bits."""
 _CONTROL = frozenset(map(chr, (*range(32), 127)))
 
 
@@ -38,7 +39,11 @@ class Values:
         """The same with NULL in place of zero."""
         return self if self.data.dtype == object else Values(self.data, self.null | (self.data == 0))
 
-    def take(self, rows: Sequence[int]) -> "Values":
+    def filled(self, old: "Values") -> "Values":
+        """The same with the old value where it is NULL."""
+        return Values(np.where(self.null, old.data, self.data), self.null & old.null)
+
+    def take(self, rows: Sequence[int] | slice) -> "Values":
         """Some of the values."""
         return Values(self.data[rows], self.null[rows])
 
@@ -58,8 +63,8 @@ def parse(sql: str, texts: Sequence[Field]) -> Values:
     known = kind(sql)
     if known in ("double", "float"):
         return Values(_reals(texts, null, known), null)
-    if known in _INTEGERS:
-        return Values(_integers(texts, null, _INTEGERS[known]), null)
+    if known in INTEGERS:
+        return Values(_integers(texts, null, INTEGERS[known]), null)
     values = np.empty(len(texts), dtype=object)
     values[:] = [bytes(text).decode() if isinstance(text, bytes | bytearray) else text for text in texts]
     return Values(values, null)

@@ -1,4 +1,4 @@
-"""``csv_to_database DIR --option-file FILE``: the program that runs on the loader."""
+"""``csv_to_database DIR --option-file FILE``: the program that runs on the loader; ``--check`` tests its way there."""
 
 import argparse
 import json
@@ -16,8 +16,14 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    arguments = _arguments().parse_args()
+    parser = _arguments()
+    arguments = parser.parse_args()
+    if arguments.dir is None and not arguments.check:
+        parser.error("DIR is needed")
     with ending("csv_to_database", "interrupted; what was merged stays. Run it again, and it goes on"):
+        if arguments.check:
+            sys.stdout.write(json.dumps(check(arguments.option_file)) + "\n")
+            return
         if arguments.undo:
             said = undo(arguments.dir, arguments.option_file)
         else:
@@ -50,6 +56,7 @@ def load(folder: Path, option_file: Path, asked: Options = EVERYTHING, verify_on
             f" {account.environment}: load them with the option file of their own"
         )
     asked.require_known(parts.survey)
+    asked = asked.keeping(parts.unknown)
     mode = "update" if asked.columns else account.mode
     clock.lap("check")
     if verify_only:
@@ -80,6 +87,29 @@ def undo(folder: Path, option_file: Path) -> dict[str, Any]:
         return put_back(places, account)
 
 
+def check(option_file: Path) -> dict[str, Any]:
+    """Log in to every node and change nothing: its address, and why it cannot be used from here, or None.
+
+    Raises SetupError, InputError where the account itself cannot be used.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    from farm.errors import FarmError
+    from farm.galera import Node
+
+    account = _account(option_file)
+
+    def trouble(address: str) -> str | None:
+        try:
+            with Node(account, address, any_state=True):
+                return None
+        except FarmError as error:
+            return str(error)
+
+    with ThreadPoolExecutor() as pool:
+        return {"schema": 1, "nodes": dict(zip(account.hosts, pool.map(trouble, account.hosts), strict=True))}
+
+
 def _account(option_file: Path) -> "Account":
     from farm.galera import read_account, require_client
 
@@ -102,7 +132,7 @@ def _arguments() -> argparse.ArgumentParser:
         prog="csv_to_database",
         description="Load the parts of a run into table objects of Galera, and read every row back at two other nodes.",
     )
-    parser.add_argument("dir", type=Path, metavar="DIR", help="folder with the parts and their manifests")
+    parser.add_argument("dir", type=Path, nargs="?", metavar="DIR", help="folder with the parts and their manifests")
     parser.add_argument(
         "--option-file", type=Path, required=True, metavar="FILE", help="MySQL option file of farm_loader, mode 0600"
     )
@@ -110,6 +140,7 @@ def _arguments() -> argparse.ArgumentParser:
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--verify-only", action="store_true", help="load nothing, only compare the table with the parts")
     what.add_argument("--undo", action="store_true", help="put back what loads of these parts changed")
+    what.add_argument("--check", action="store_true", help="only log in to every node, and print JSON")
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
     return parser
 

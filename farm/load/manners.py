@@ -40,7 +40,7 @@ class Manners:
         self._pace, self._others = Pace(max_rate), Others()
         self._lock = Lock()
         self._watchers = [Watcher(account, address, self._see) for address in account.hosts]
-        self._node: Node | None = None
+        self._nodes: tuple[Node, ...] = ()
         self._gtid, self._own = "", 0
         self._impatient = False
         self._gone: frozenset[Watcher] = frozenset()
@@ -74,7 +74,7 @@ class Manners:
 
         Raises NoNodeError where there is none.
         """
-        begun, told, waits = time.monotonic(), False, self._node is not None
+        begun, told, waits = time.monotonic(), False, bool(self._nodes)
         while True:
             try:
                 node = connect_besides(self._account, besides, 1)[0] if besides else connect(self._account)
@@ -88,25 +88,30 @@ class Manners:
                 time.sleep(_IMPATIENT_SECONDS)
             else:
                 self.paused += time.monotonic() - begun
-                self._node, self._gtid = node, str(node.rows(_GTID)[0][0])
+                self._nodes, self._gtid = (node,), str(node.rows(_GTID)[0][0])
                 return node
 
-    def pace(self, rows: int, seconds: float) -> None:
+    def beside(self, node: Node) -> Node:
+        """Another connection to ``node``, which ``connect`` gave. Raises NodeLostError."""
+        other = Node(self._account, node.address)
+        self._nodes = (node, other)
+        return other
+
+    def pace(self, node: Node, rows: int, seconds: float) -> None:
         """After each chunk: ``rows`` that took ``seconds`` with their commit. Returns when the next one may begin.
 
         Raises GaleraError where the nodes do not get back their quorum, NodeLostError where the node is lost.
         """
         gentle = self.gentle
-        rest = self._pace.after(rows, seconds, self._applied(gentle), gentle)
+        rest = self._pace.after(rows, seconds, self._applied(node, gentle), gentle)
         if rest > 0:
             self.rested += rest
             time.sleep(rest)
         self._await_leave()
 
-    def _applied(self, gentle: bool) -> float:
+    def _applied(self, node: Node, gentle: bool) -> float:
         """Seconds from the chunk's commit until every node had applied it, for as long as others write; else 0."""
-        assert self._node is not None
-        gtid = str(self._node.rows(_GTID)[0][0])
+        gtid = str(node.rows(_GTID)[0][0])
         if gtid == self._gtid:
             return 0.0
         with self._lock:
@@ -114,7 +119,7 @@ class Manners:
         if not gentle:
             return 0.0
         answers: SimpleQueue[float] = SimpleQueue()
-        asked = [each for each in self._watchers if each.now and each.address != self._node.address]
+        asked = [each for each in self._watchers if each.now and each.address != node.address]
         for watcher in asked:
             watcher.applied(gtid, answers)
         last = time.monotonic()
@@ -123,7 +128,7 @@ class Manners:
                 last = max(last, answers.get(timeout=ANSWER_SECONDS))
             except Empty:
                 return ANSWER_SECONDS
-        return last - self._node.committing
+        return last - node.committing
 
     def _await_leave(self) -> None:
         """Return when the cluster is well enough for another chunk."""
@@ -169,8 +174,8 @@ class Manners:
 
     def _see(self, watcher: Watcher) -> None:
         """In a watcher's thread, after each look at its node."""
-        node = self._node
-        if node is None or node.address != watcher.address:
+        nodes = self._nodes
+        if not nodes or nodes[0].address != watcher.address:
             return
         if watcher.now:
             with self._lock:
@@ -178,4 +183,5 @@ class Manners:
         elif time.monotonic() - watcher.answered > SILENT_SECONDS and any(
             each.now and each.now.primary for each in self._watchers
         ):
-            node.abort()
+            for node in nodes:
+                node.abort()

@@ -1,12 +1,11 @@
-"""Old values of a row: as the server hands them over before a change, and as an undo loads them again. Pure.
+"""Old values of rows: as the server hands them over before a change, and as an undo loads them again. Pure.
 
 Numbers come as the bits of doubles, since printing them would cost the server more than the change: ``POINT(x, y)`` is
 9 bytes (SRID and header of well-known binary, OGC 06-103r4) and those of both. Behind the points stand which columns
-are NULL, the key and the texts, the latter two as hexadecimal digits.
+are NULL, the key and the texts, the latter two as hexadecimal digits. Rows stand one after another, ``;`` between them.
 """
 
 import struct
-from base64 import b64decode
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
@@ -30,19 +29,38 @@ def expression(key: str, guards: Sequence[str], columns: Sequence[tuple[Feature,
     return f"CONCAT({', '.join((*points, *nulls, f'HEX({key})', *texts))})"
 
 
-def line(kept: bytes, guards: int, columns: Sequence[Feature]) -> str:
-    """What ``expression`` gave, base64, as a line of a CSV: the key, the guards, the columns; texts are hexadecimal.
+def lines(kept: bytes, guards: int, columns: Sequence[Feature]) -> Iterator[str]:
+    """Rows of ``expression`` as lines of a CSV: the key, the guards, the columns; texts are hexadecimal.
 
     Every number is the same again when MariaDB reads it.
     """
-    raw = b64decode(kept)
-    size = guards + sum(len(_halves(column, "")) for column in columns if column.width is None)
-    points = (size + 1) // 2
-    numbers = chain.from_iterable(struct.unpack_from("<dd", raw, at * _POINT + _HEADER) for at in range(points))
-    rest = raw[points * _POINT :].decode("ascii")
-    nulls, (key, *texts) = rest[: len(columns)], rest[len(columns) :].split(",")
-    further = [repr(next(numbers)) for _ in range(guards)]
-    return ",".join((key, *further, *_fields(columns, nulls, numbers, iter(texts))))
+    points = _points(guards, columns)
+    for row in _rows(kept, points):
+        numbers = chain.from_iterable(struct.unpack_from("<dd", row, at * _POINT + _HEADER) for at in range(points))
+        rest = row[points * _POINT :].decode("ascii")
+        nulls, (key, *texts) = rest[: len(columns)], rest[len(columns) :].split(",")
+        further = [repr(next(numbers)) for _ in range(guards)]
+        yield ",".join((key, *further, *_fields(columns, nulls, numbers, iter(texts))))
+
+
+def number(kept: bytes, guards: int, columns: Sequence[Feature]) -> int:
+    """How many rows these are; one that was cut short in its numbers does not count."""
+    return sum(1 for _ in _rows(kept, _points(guards, columns)))
+
+
+def _points(guards: int, columns: Sequence[Feature]) -> int:
+    numbers = guards + sum(len(_halves(column, "")) for column in columns if column.width is None)
+    return (numbers + 1) // 2
+
+
+def _rows(kept: bytes, points: int) -> Iterator[bytes]:
+    """Numbers may hold any byte, what is behind them holds no ``;``."""
+    begin = 0
+    while begin + points * _POINT < len(kept):
+        end = kept.find(b";", begin + points * _POINT)
+        end = len(kept) if end < 0 else end
+        yield kept[begin:end]
+        begin = end + 1
 
 
 def _fields(columns: Sequence[Feature], nulls: str, numbers: Iterator[float], texts: Iterator[str]) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from farm.errors import InputError
 from features.declare import Survey
@@ -28,6 +28,11 @@ class Options:
         rate = [f"--max-rate={self.max_rate}"] if self.max_rate else []
         sample = ["--verify=sample"] if self.sample else []
         return [*(f"{name}={','.join(values)}" for name, values in pairs if values), *rate, *sample]
+
+    def keeping(self, names: Sequence[str]) -> "Options":
+        """The same, with more columns that keep their old value where the new one is missing."""
+        more = (each for each in names if each not in self.keep_not_null and (each in self.columns or not self.columns))
+        return replace(self, keep_not_null=(*self.keep_not_null, *more))
 
     def require_known(self, survey: Survey) -> None:
         """Raises InputError for a column that is not one of the survey's features."""

@@ -14,9 +14,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from farm.disk import sync
 from farm.errors import GaleraError, InputError, LockedError
 
-FORMAT = 1
+FORMAT = 3
 FOLDER = ".load"
 LISTS = ("before", "guarded", "absent")
 """Files that grow by the chunk: old values of changed rows, and the keys of rows that were left alone."""
@@ -25,10 +26,13 @@ _SLOTS = ("place.0", "place.1")
 
 @dataclass(frozen=True)
 class Place:
-    """What has become of the rows up to and with ``key``; ``sizes`` are the bytes of the lists that belong to them."""
+    """What has become of the rows up to and with ``key`` of a group, and of all groups before it.
+
+    ``sizes`` are the bytes of the lists that belong to them.
+    """
 
     chunk: int = 0
-    key: str = ""
+    key: str | int = ""
     inserted: int = 0
     updated: int = 0
     unchanged: int = 0
@@ -107,21 +111,20 @@ class Ledger:
         for name, size in zip(LISTS, place.sizes, strict=True):
             os.truncate(self.folder / name, size)
 
-    def prepare(self, place: Place, lists: Iterable[Iterable[bytes]]) -> Place:
-        """Bring a chunk to the disk before its commit: its place, and lines for each of ``LISTS``.
-
-        Returns the place with its sizes; it becomes ``place`` when the chunk is committed.
-        """
-        sizes = tuple(
+    def keep(self, lists: Iterable[Iterable[bytes]]) -> tuple[int, ...]:
+        """Bring a chunk's lines for each of ``LISTS`` to the disk; returns their sizes, for its place."""
+        return tuple(
             _append(self.folder / name, size, lines)
             for name, size, lines in zip(LISTS, self.place.sizes, lists, strict=True)
         )
-        prepared = replace(place, sizes=sizes)
+
+    def prepare(self, place: Place) -> Place:
+        """Bring a chunk's place to the disk before its commit; it becomes ``place`` when that is done."""
         with (self.folder / _SLOTS[place.chunk % 2]).open("w", encoding="utf-8") as file:
-            json.dump(asdict(prepared), file)
+            json.dump(asdict(place), file)
             file.flush()
             os.fsync(file.fileno())
-        return prepared
+        return place
 
     def finish(self) -> None:
         """Nothing is left to merge."""
@@ -199,15 +202,7 @@ def _write(path: Path, content: dict[str, Any]) -> None:
         file.flush()
         os.fsync(file.fileno())
     coming.replace(path)
-    _sync(path.parent)
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync(path.parent)
 
 
 def _place(path: Path) -> Place | None:

@@ -12,10 +12,10 @@ from farm.load.old_values import expression
 from features.declare import Feature, Survey
 
 TABLE, STAGING = "objects", "farm_staging"
+SESSION = "SET SESSION group_concat_max_len = 1073741824"
+"""What ``Merge.look`` needs."""
 LOOKUP = 900
 """Keys that a query names: from 1,000 on, MariaDB may plan it as a join."""
-GUARDING = ("jdmax", "ncand")
-"""Columns that say how far a row is."""
 COLUMNS = (
     "SELECT column_name, column_type FROM information_schema.columns WHERE table_schema = %s AND table_name = %s"
     " ORDER BY ordinal_position"
@@ -56,14 +56,17 @@ class Merge(ABC):
 
     survey: Survey
     same_window: bool
-    """Both are of the same window, so that ncand can be compared."""
+    """Both are of the same window, so that the guard's counts can be compared."""
 
-    guards = GUARDING
-    """Names of the staging table's columns that say how far a row is, as ``GUARDING``."""
     insert = ""
     """Inserts what the table lacks; nothing where that is not done."""
-    before_every = ""
-    """Reads what the rows of a chunk held that are there, a binary string each; nothing where that is not kept."""
+    old = ""
+    """What a row that is there held, a binary string; nothing where that is not kept."""
+
+    @property
+    def guards(self) -> tuple[str, ...]:
+        """Names of the staging table's columns that say how far a row is, as ``Survey.guard`` has them."""
+        return self.survey.guard.columns
 
     @property
     @abstractmethod
@@ -89,6 +92,11 @@ class Merge(ABC):
         return name(self.survey.key.name)
 
     @property
+    def first_bound(self) -> str | int:
+        """What every key is above."""
+        return "" if self.survey.key.width is not None else -(2**63)
+
+    @property
     def next_key(self) -> str:
         """The last key of the next chunk, NULL at the end. Values: last key before it, rows of a chunk."""
         rows = f"SELECT {self.key} AS k FROM {STAGING} WHERE {self.key} > %s ORDER BY {self.key} LIMIT %s"
@@ -97,13 +105,13 @@ class Merge(ABC):
     @property
     def guard(self) -> str:
         """True where the table's row is further than the staged row: the pipeline has been there since."""
-        (jd, jd_staged), (rows, rows_staged) = (
+        (time, time_staged), *counts = (
             (f"COALESCE(o.{name(table)}, 0)", f"COALESCE(s.{name(staged)}, 0)")
-            for table, staged in zip(GUARDING, self.guards, strict=True)
+            for table, staged in zip(self.survey.guard.columns, self.guards, strict=True)
         )
-        further = f"{jd} > {jd_staged}"
-        if self.same_window:
-            further += f" OR ({jd} = {jd_staged} AND {rows} > {rows_staged})"
+        further = f"{time} > {time_staged}"
+        for rows, rows_staged in counts if self.same_window else ():
+            further += f" OR ({time} = {time_staged} AND {rows} > {rows_staged})"
         return f"({further})"
 
     def same(self, column: Feature) -> str:
@@ -117,11 +125,15 @@ class Merge(ABC):
         return f"NOT {self.guard} AND NOT ({' AND '.join(map(self.same, self.written))})"
 
     @cached_property
-    def count(self) -> str:
-        """Staged rows of a chunk; of these: there, guarded, changed. Locks the table's rows."""
+    def look(self) -> str:
+        """Staged rows of a chunk; of these: there, guarded, changed; what those changed held. Locks the table's rows.
+
+        What they held comes as one value, since reading a row costs the client more than making it costs the server.
+        """
         there = f"o.{self.key} IS NOT NULL"
         sums = ", ".join(f"COALESCE(SUM({there} AND {which}), 0)" for which in (self.guard, self.changed))
-        return f"SELECT COUNT(*), COUNT(o.{self.key}), {sums} FROM {self._both} WHERE {self._chunk} FOR UPDATE"
+        old = f"GROUP_CONCAT(IF({there} AND {self.changed}, {self.old}, NULL) SEPARATOR ';')" if self.old else "NULL"
+        return f"SELECT COUNT(*), COUNT(o.{self.key}), {sums}, {old} FROM {self._both} WHERE {self._chunk} FOR UPDATE"
 
     @cached_property
     def absent_keys(self) -> str:
@@ -140,11 +152,6 @@ class Merge(ABC):
     @cached_property
     def update(self) -> str:
         return f"{self.update_every} AND {self.changed}"
-
-    @cached_property
-    def before(self) -> str:
-        """As ``before_every``, of rows that will change."""
-        return self.before_every and f"{self.before_every} AND {self.changed}"
 
     @property
     def _both(self) -> str:
@@ -177,7 +184,7 @@ class Statements(Merge):
     @cached_property
     def staged(self) -> tuple[Feature, ...]:
         """Columns that are read from the parts: the key, what is loaded, and what the guard looks at."""
-        needed = {self.survey.key.name, *GUARDING, *(each.name for each in self.written)}
+        needed = {self.survey.key.name, *self.guards, *(each.name for each in self.written)}
         return tuple(each for each in self.survey.columns if each.name in needed)
 
     def wanted(self, column: Feature) -> str:
@@ -224,11 +231,15 @@ class Statements(Merge):
             f" FROM {self._both} WHERE {self._chunk} AND o.{self.key} IS NULL"
         )
 
+    @property
+    def _key_text(self) -> str:
+        """The key as a string: of a number, HEX would give the number's own digits."""
+        return f"o.{self.key}" if self.survey.key.width is not None else f"CONCAT(o.{self.key})"
+
     @cached_property
-    def before_every(self) -> str:  # type: ignore[override]
-        """The old values of each row, and how far it will be: see ``old_values``."""
+    def old(self) -> str:  # type: ignore[override]
+        """The old values of a row, and how far it will be: see ``old_values``."""
         features = {each.name: each for each in self.survey.features}
-        further = [features[each] for each in GUARDING]
+        further = [features[each] for each in self.guards]
         will_be = [self.wanted(each) if each in self.written else f"o.{name(each.name)}" for each in further]
-        old = expression(f"o.{self.key}", will_be, [(each, f"o.{name(each.name)}") for each in self.written])
-        return f"SELECT {old} FROM {self._joined} WHERE {self._chunk}"
+        return expression(self._key_text, will_be, [(each, f"o.{name(each.name)}") for each in self.written])

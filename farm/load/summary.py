@@ -29,6 +29,7 @@ def summary(
         "environment": parts.environment,
         "release": parts.release,
         "window": parts.window,
+        "as_lasair": parts.as_lasair,
         "parts": len(parts.parts),
         "rows": parts.rows,
         "load": merged
@@ -83,7 +84,8 @@ def lines(said: Mapping[str, Any]) -> list[str]:
     if "undo" in said:
         return _undone(said)
     load, verify = said["load"], said["verify"]
-    text = [f"run {said['run']}: {said['rows']:,} rows in {said['parts']} parts"]
+    made = ", made with the original code's defects (--as-lasair)" if said["as_lasair"] else ""
+    text = [f"run {said['run']}: {said['rows']:,} rows in {said['parts']} parts{made}"]
     if load:
         counts = [f"{load[name]:,} {name}" for name in ("inserted", "updated", "unchanged", "guarded", "absent")]
         text.append(f"  {' + '.join(counts)} = {sum(load[each.split()[1]] for each in counts):,}, at {load['node']}")

@@ -1,11 +1,12 @@
 """The table as it stands."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from farm.errors import GaleraError
 from farm.galera import Account, Node
 from farm.load.columns import Values, parse
-from farm.load.sql import COLUMNS, GUARDING, TABLE, Merge, by_keys, exact
+from farm.load.sql import COLUMNS, TABLE, Merge, by_keys, exact
 from features.schema import alters
 
 
@@ -21,7 +22,7 @@ def columns(node: Node, account: Account) -> list[tuple[str, str]]:
 
 
 def lookup(
-    node: Node, key: str, columns: Sequence[tuple[str, str]], keys: Sequence[str]
+    node: Node, key: str, columns: Sequence[tuple[str, str]], keys: Sequence[Any]
 ) -> tuple[dict[str, Values], list[int]]:
     """The rows that the table has of at most ``LOOKUP`` ``keys``, and where these stand in ``keys``.
 
@@ -31,14 +32,19 @@ def lookup(
     rows = [row for some in node.texts(query, keys, len(keys)) for row in some]
     texts = list(zip(*rows, strict=True)) or [()] * len(columns)
     found = {column: parse(sql, some) for (column, sql), some in zip(columns, texts, strict=True)}
-    place = {each.lower(): at for at, each in enumerate(keys)}  # the table's collation knows no case
-    return found, [place[each.lower()] for each in found[key].data.tolist()]
+    place = {_folded(each): at for at, each in enumerate(keys)}
+    return found, [place[_folded(each)] for each in found[key].data.tolist()]
+
+
+def _folded(key: Any) -> Any:
+    """A key as the table's collation has it, which knows no case."""
+    return key.lower() if isinstance(key, str) else key
 
 
 def require_declared(node: Node, account: Account, sql: Merge) -> None:
     """Raises GaleraError where the table lacks a column that a merge needs, or has it with another type."""
     survey = sql.survey
-    needed = {survey.key.name, *GUARDING, *(column.name for column in sql.written)}
+    needed = {survey.key.name, *survey.guard.columns, *(column.name for column in sql.written)}
     as_declared = {column.name: column.sql for column in survey.columns if column.name not in needed}
     indexes = [index.name for index in survey.indexes]
     if missing := alters(survey, {**dict(columns(node, account)), **as_declared}, indexes, TABLE):

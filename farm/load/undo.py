@@ -1,8 +1,8 @@
 """Old values of changed rows, put back: a load in the other direction, from what the load kept before each commit."""
 # ruff: noqa: S608 - built of declared names alone
 
+from base64 import b64decode
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,13 +13,12 @@ from farm.errors import InputError
 from farm.galera import Account, connect
 from farm.load.lock import Lock
 from farm.load.merge import Merged, Work, merge
-from farm.load.old_values import line
+from farm.load.old_values import lines
 from farm.load.place import Ledger, begun, dead
-from farm.load.sql import FIELDS, GUARDING, STAGING, TABLE, Merge, name, names
+from farm.load.sql import FIELDS, STAGING, TABLE, Merge, name, names
+from farm.load.stage import File
 from farm.load.summary import SCHEMA
 from features.declare import Feature
-
-_GUARDS = ("farm_jdmax", "farm_ncand")
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,9 @@ class Undo(Merge):
     columns: tuple[str, ...]
     """Names of the columns that the load wrote, as they stand in its file of old values."""
 
-    guards = _GUARDS
+    @property
+    def guards(self) -> tuple[str, ...]:
+        return tuple(f"farm_{each}" for each in self.survey.guard.columns)
 
     @cached_property
     def written(self) -> tuple[Feature, ...]:
@@ -41,7 +42,9 @@ class Undo(Merge):
 
     @property
     def stage(self) -> str:
-        guards = ", ".join(f"{name(one)} AS {other}" for one, other in zip(GUARDING, _GUARDS, strict=True))
+        guards = ", ".join(
+            f"{name(one)} AS {other}" for one, other in zip(self.survey.guard.columns, self.guards, strict=True)
+        )
         return (
             f"CREATE TEMPORARY TABLE {STAGING} (PRIMARY KEY ({self.key})) ENGINE=InnoDB"
             f" SELECT {self.key}, {guards}, {names(self.written)} FROM {TABLE} WHERE FALSE"
@@ -49,9 +52,9 @@ class Undo(Merge):
 
     @property
     def fill(self) -> str:
-        """One file of ``old_values.line``."""
+        """One file of ``old_values.lines``."""
         texts = {each.name: f"@v{at}" for at, each in enumerate(self.written) if each.width is not None}
-        targets = ", ".join(("@k", *_GUARDS, *(texts.get(each.name, name(each.name)) for each in self.written)))
+        targets = ", ".join(("@k", *self.guards, *(texts.get(each.name, name(each.name)) for each in self.written)))
         values = {self.survey.key.name: "@k", **texts}
         sets = ", ".join(f"{name(each)} = CONVERT(UNHEX({value}) USING utf8)" for each, value in values.items())
         return f"LOAD DATA LOCAL INFILE %s INTO TABLE {STAGING} {FIELDS} ({targets}) SET {sets}"
@@ -106,18 +109,19 @@ def _undo(places: Path, load: Ledger, account: Account) -> tuple[Merged, int]:
         ledger.settle(lock.take(node))
     sql = Undo(features.survey(known.survey), known.same_window, known.columns)
     rows = load.undo / "rows.csv"
-    what = Work(sql, ((rows, _write(load.folder / "before", rows, sql.written)),), insert=False, step="undo")
+    what = Work(sql, (File(rows, _write(load.folder / "before", rows, sql)),), insert=False, step="undo")
     with lock.beating():
         merged = merge(what, account, ledger, lock)
     ledger.finish()
     return merged, load.place.inserted
 
 
-def _write(before: Path, rows: Path, columns: Sequence[Feature]) -> int:
+def _write(before: Path, rows: Path, sql: Undo) -> int:
     """Write the old values as they are staged; returns how many rows there are."""
     number = 0
     with before.open("rb") as kept, rows.open("w", encoding="ascii") as file:
-        for each in kept:
-            number += 1
-            file.write(line(each, len(_GUARDS), columns) + "\n")
+        for chunk in kept:
+            for each in lines(b64decode(chunk), len(sql.guards), sql.written):
+                number += 1
+                file.write(each + "\n")
     return number

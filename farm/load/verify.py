@@ -20,7 +20,7 @@ from farm.load.digest import digests, expression
 from farm.load.guard import further
 from farm.load.options import EVERYTHING, Options
 from farm.load.progress import Progress
-from farm.load.sql import GUARDING, LOOKUP, by_keys
+from farm.load.sql import LOOKUP, by_keys
 from farm.load.table import lookup
 from features.declare import Feature, Survey
 
@@ -91,7 +91,7 @@ class Wanted:
     @property
     def read(self) -> list[tuple[str, str]]:
         """Name and SQL type of the columns that the guard and a comparison need."""
-        needed = {self.survey.key.name, *GUARDING, *(each.name for each in self.loaded)}
+        needed = {self.survey.key.name, *self.survey.guard.columns, *(each.name for each in self.loaded)}
         return [(each.name, each.sql) for each in self.survey.columns if each.name in needed]
 
     def digest(self, part: Columns) -> int | None:
@@ -185,7 +185,7 @@ def _compare(node: Node, part: Columns, digest: int | None, wanted: Wanted, veri
     part = {column: each.take(there) for column, each in part.items()}
     differs = wanted.differs(part, table)
     anywhere = np.logical_or.reduce(list(differs.values()))
-    guarded = anywhere & further(table, part, wanted.same_window)
+    guarded = anywhere & further(wanted.survey.guard, table, part, wanted.same_window)
     wrong = anywhere & ~guarded
     verified.missing += len(keys) - len(there)
     verified.equal += int((~anywhere).sum())

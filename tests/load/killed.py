@@ -9,14 +9,14 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from farm.load import main, merge, pacing
+from farm.load import main, merge, pacing, stage
 from farm.load.lock import Lock
 from farm.load.place import Ledger
 
 CHUNK = 3
 """Where a point comes with every chunk, the loader dies at this one."""
-MOST = 200
-"""Rows of a chunk."""
+MOST, GROUP = 200, 500
+"""Rows of a chunk, and of files that are staged together."""
 
 
 def die() -> None:
@@ -43,7 +43,7 @@ def at(owner: Any, name: str, number: int = 1, before: bool = False) -> None:
 POINTS: dict[str, Callable[[], None]] = {
     "never": lambda: None,
     "begun": lambda: at(Lock, "take"),
-    "staged": lambda: at(merge, "_stage"),
+    "staged": lambda: at(stage, "_stage"),
     "merged": lambda: at(Lock, "step", CHUNK, before=True),
     "prepared": lambda: at(Ledger, "prepare", CHUNK),
     "committed": lambda: at(merge, "_chunk", CHUNK),
@@ -54,5 +54,5 @@ POINTS: dict[str, Callable[[], None]] = {
 
 if __name__ == "__main__":
     POINTS[sys.argv.pop(1)]()
-    pacing.MOST = MOST
+    pacing.MOST, stage.GROUP = MOST, GROUP
     main.main()

@@ -95,3 +95,14 @@ def plain(size: int, seed: int = 1, prefix: str = "LT") -> Rows:
     rows = simulate(size, seed, prefix)
     rows.missing["ssnamenr"][:] = True  # type: ignore[index]
     return rows
+
+
+def write_parts(folder: Path, rows: Rows, number: int) -> None:
+    """Write the rows as so many parts that cover the ring; the keys of each run over all of them."""
+    step = (LAST_TOKEN - FIRST_TOKEN) // number
+    for at in range(number):
+        last = LAST_TOKEN if at == number - 1 else FIRST_TOKEN + (at + 1) * step
+        values = {name: column[at::number] for name, column in rows.values.items()}
+        missing = {name: column[at::number] for name, column in rows.missing.items()}
+        part = Rows(rows.survey, rows.object_id[at::number], values, missing)
+        write_part(folder, part, f"t{at:04d}", range=[FIRST_TOKEN + at * step, last])

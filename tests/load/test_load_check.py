@@ -1,18 +1,22 @@
 """What may be loaded: every way in which parts can be wrong is refused by file and line, before a row is loaded."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from simulated_parts import NAMES, RUN, ZTF, plain, simulate, text, with_field, write_part
 
 from farm.errors import InputError, PartsError
-from farm.load.check import check_folder, read
+from farm.load import check, quick
+from farm.load.check import Batch, check_folder, read
 from farm.parts import FIRST_TOKEN, LAST_TOKEN
 
 LOW, HIGH = [FIRST_TOKEN, 0], [0, LAST_TOKEN]
 WIDTH = len(ZTF.columns)
+LINES = text(simulate(12)).encode()
 
 
 def test_parts_that_agree_are_accepted_with_what_they_say(tmp_path: Path) -> None:
@@ -214,3 +218,42 @@ def test_a_folder_without_parts_says_so(tmp_path: Path) -> None:
 def test_a_folder_that_is_none_says_so(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is not a folder"):
         check_folder(tmp_path / "nowhere")
+
+
+def read_or_refused(path: Path, reader: Callable[..., Iterator[Batch]]) -> list[list[str]] | None:
+    """All fields as text, or None."""
+    try:
+        batches = list(reader(path))
+    except PartsError:
+        return None
+    return [[values.at(row) for values in each.values.values()] for each in batches for row in range(each.size)]
+
+
+def carefully(path: Path) -> Iterator[Batch]:
+    return check._carefully(path, path.read_bytes(), ZTF, check.BATCH)
+
+
+def test_a_part_is_read_quickly(tmp_path: Path) -> None:
+    """Otherwise the next test compares a reader with itself."""
+    path = write_part(tmp_path, simulate(200))
+    assert quick.columns(path.read_bytes().partition(b"\n")[2], ZTF, check.NULL) is not None
+    assert read_or_refused(path, lambda path: read(path, ZTF)) == read_or_refused(path, carefully)
+
+
+@given(
+    at=st.floats(0, 1, exclude_max=True),
+    cut=st.integers(0, 3),
+    put=st.one_of(
+        st.binary(max_size=3),
+        st.text('",\\\\\\n\\r\\0Nxe+-_. 0129naif\u00e9\U0001f52d', max_size=4).map(str.encode),
+    ),
+)
+@settings(max_examples=400, deadline=None)
+def test_what_is_read_quickly_is_what_a_careful_reader_finds(
+    tmp_path_factory: pytest.TempPathFactory, at: float, cut: int, put: bytes
+) -> None:
+    data = LINES
+    place = int(at * len(data))
+    path = tmp_path_factory.getbasetemp() / "changed.csv"
+    path.write_bytes(data[:place] + put + data[place + cut :])
+    assert read_or_refused(path, lambda path: read(path, ZTF)) == read_or_refused(path, carefully)

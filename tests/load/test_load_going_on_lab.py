@@ -12,7 +12,7 @@ import pytest
 from conftest import Own
 from killed import POINTS
 from loaders import Ended, counts, ended, run, start
-from simulated_parts import simulate, write_part
+from simulated_parts import simulate, write_part, write_parts
 
 from farm.load import pacing
 from farm.load.main import load
@@ -57,7 +57,7 @@ def undisturbed(own_database: None, tmp_path_factory: pytest.TempPathFactory) ->
     load(folder / "old", option_file)
     own.sql("DELETE FROM objects WHERE objectId >= 'LT0001500'; INSERT INTO before_load SELECT * FROM objects")
     before = own.checksum()
-    write_part(folder / "parts", simulate(ROWS))
+    write_parts(folder / "parts", simulate(ROWS), 4)
     said = run(folder / "parts", option_file).json()
     assert counts(said) == WANTED
     assert said["load"]["conflicts"] == 0
@@ -115,7 +115,7 @@ def await_line(stream: object, word: str) -> None:
 
 def test_an_interrupted_loader_gives_the_table_back_and_goes_on(case: Prepared) -> None:
     loader = start(case.parts, case.option_file, "--max-rate=400")
-    await_line(loader.stderr, "stage")
+    await_line(loader.stderr, "check")
     time.sleep(1.5)
     loader.send_signal(signal.SIGINT)
     stopped = ended(loader)

@@ -94,8 +94,8 @@ def test_the_heart_beats_while_nothing_is_merged(own: Own, monkeypatch: pytest.M
 def test_a_second_process_on_the_same_parts_is_refused(own: Own, tmp_path: Path) -> None:
     write_part(tmp_path / "parts", simulate(1500))
     first = start(tmp_path / "parts", own.option_file(), "--max-rate=500")
-    while "stage" not in (line := first.stderr.readline()):  # type: ignore[union-attr]
-        assert line
+    while own.sql("SELECT COUNT(*) FROM objects") == "0":
+        assert first.poll() is None
     second = run(tmp_path / "parts", own.option_file())
     assert second.code == LockedError.exit
     assert "another process loads the parts in" in second.stderr

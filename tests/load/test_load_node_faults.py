@@ -82,7 +82,6 @@ class Load:
 def going(undisturbed: tuple[Path, str], table: Own) -> Load:
     """A load in the middle of its merge."""
     begun = Load(undisturbed[0], table.option_file())
-    begun.await_said("stage")
     end = time.monotonic() + 60
     while int(table.sql("SELECT COUNT(*) FROM objects")) < ROWS // 8:
         assert time.monotonic() < end, begun.said

@@ -9,7 +9,7 @@ import pytest
 from farm.errors import GaleraError, InputError, LockedError
 from farm.load.begin import ledger_of
 from farm.load.options import Options, listed, together
-from farm.load.place import Identity, Ledger, Place, begun, dead, held, new
+from farm.load.place import FORMAT, Identity, Ledger, Place, begun, dead, held, new
 from features import survey
 
 LOAD = Identity("d" * 64, "run", "lab", "ztf", ("gmag",), same_window=True)
@@ -18,7 +18,8 @@ LOAD = Identity("d" * 64, "run", "lab", "ztf", ("gmag",), same_window=True)
 def chunk(ledger: Ledger, number: int, **lists: list[bytes]) -> Place:
     """Prepare a chunk of ten rows."""
     place = replace(ledger.place, chunk=number, key=f"k{number}", updated=10 * number)
-    return ledger.prepare(place, [lists.get(name, []) for name in ("before", "guarded", "absent")])
+    sizes = ledger.keep([lists.get(name, []) for name in ("before", "guarded", "absent")])
+    return ledger.prepare(replace(place, sizes=sizes))
 
 
 @pytest.fixture
@@ -110,7 +111,7 @@ def test_a_folder_that_cannot_hold_a_place_is_refused(tmp_path: Path) -> None:
 def test_a_place_of_another_version_is_refused(tmp_path: Path) -> None:
     ledger = new(tmp_path, LOAD)
     known = (ledger.folder / "load.json").read_text()
-    (ledger.folder / "load.json").write_text(known.replace('"format": 1', '"format": 2'))
+    (ledger.folder / "load.json").write_text(known.replace(f'"format": {FORMAT}', f'"format": {FORMAT + 1}'))
     with pytest.raises(InputError, match="another version of the loader"):
         begun(tmp_path)
 

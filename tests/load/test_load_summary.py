@@ -66,7 +66,7 @@ def test_every_statement_names_its_columns() -> None:
     for column in ZTF.columns:
         assert f"`{column.name}`" in sql.fill
         assert f"`{column.name}`" in sql.insert
-    assert "*" not in (sql.fill + sql.insert + sql.update + sql.before).replace("COUNT(*)", "")
+    assert "*" not in (sql.fill + sql.insert + sql.update + sql.old).replace("COUNT(*)", "")
 
 
 def test_only_numbers_become_null_for_zero() -> None:
