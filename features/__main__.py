@@ -27,11 +27,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Exit codes: 0, 2 for usage, 13 for a golden set that comes out otherwise, 17 for a bad file."""
     given = _parser().parse_args(argv)
     try:
-        given.run(features.survey(given.survey), given)
+        given.run(_survey(given), given)
     except (InputError, GoldenError) as error:
         sys.stderr.write(f"{error}\n")
         return error.exit
     return 0
+
+
+def _survey(given: argparse.Namespace) -> "Survey":
+    try:
+        return features.survey(given.survey, getattr(given, "as_lasair", False))
+    except ValueError as error:
+        raise InputError(str(error)) from error
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -40,12 +47,19 @@ def _parser() -> argparse.ArgumentParser:
 
     def command(name: str, run: object, what: str) -> argparse.ArgumentParser:
         each = commands.add_parser(name, help=what, description=what)
-        each.add_argument("--survey", choices=features.SURVEYS, default=features.SURVEYS[0])
+        each.add_argument("--survey", choices=features.SURVEYS, default=features.DEFAULT)
         each.set_defaults(run=run)
         return each
 
     compute = command("compute", _compute, "features of a file of detections, without any database")
-    compute.add_argument("--candidates", required=True, type=Path, metavar="FILE", help="detections: .parquet or .csv")
+    compute.add_argument(
+        "--candidates",
+        required=True,
+        type=Path,
+        metavar="FILE",
+        help="detections: .parquet or .csv, other tables' files beside it; or the folder of them",
+    )
+    compute.add_argument("--as-lasair", action="store_true", help="with the original code's defects")
     compute.add_argument(
         "--window", required=True, type=_window, metavar="DAYS|all", help="before the latest detection"
     )
@@ -73,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     cql.add_argument("--keyspace", required=True)
 
     command("hash", _hash, "the schema hash: names, SQL types, null rules, order")
-    command("docs", _docs, "docs/features.md")
+    command("docs", _docs, "docs/features.md, which has all surveys")
     return parser
 
 
@@ -93,10 +107,10 @@ def _tolerance(text: str) -> float | None:
 
 
 def _compute(survey: "Survey", given: argparse.Namespace) -> None:
-    from features.files import read_detections, write_features
+    from features.files import read_light_curves, write_features
 
     failed: list[Failure] = []
-    curves = read_detections(survey, given.candidates)
+    curves = read_light_curves(survey, given.candidates)
     written = write_features(survey, _rows(survey, curves, given.window, failed), given.out)
     sys.stderr.write(f"{written} objects from {curves.rows} detections: {given.out}\n")
     if failed:
@@ -159,9 +173,9 @@ def _hash(survey: "Survey", given: argparse.Namespace) -> None:
 
 
 def _docs(survey: "Survey", given: argparse.Namespace) -> None:
-    from features.docs import markdown
+    from features.docs import page
 
-    sys.stdout.write(markdown(survey))
+    sys.stdout.write(page())
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """From many light curves to as many rows of features; one light curve is a batch of one.
 
     survey = features.survey("ztf")
-    curves = LightCurves.from_ordered(objectid_of_each_row, {name: array, ...})   # survey.inputs
+    curves = LightCurves.from_ordered(key_of_each_row, {name: array, ...})   # survey.inputs
     rows = compute(survey, curves, window=30)
     features.text.write_rows(rows, file)
 
@@ -9,7 +9,7 @@ Small batches pay numpy's cost a call: 50,000 to 100,000 detections at once are 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,7 @@ class Failure:
     """A family of features that could not be computed for one object: all of them are missing there."""
 
     object_id: str
+    """The key's text."""
     family: str
     error: str
 
@@ -37,7 +38,8 @@ class Rows:
     """Rows of features, one an object, in the order of the light curves."""
 
     survey: Survey
-    object_id: NDArray[np.object_]
+    object_id: NDArray[Any]
+    """Keys: objects (str) or int64."""
     values: Mapping[str, NDArray[Any]]
     """Feature name to n values, in the order of the table: float64 for SQL double and float, int64, or objects (str).
     What stands where a value is missing has no meaning."""
@@ -68,7 +70,7 @@ def compute(survey: Survey, curves: LightCurves, window: float | None) -> Rows:
     comes out for each object, also for one without detections. A feature function that raises costs its own features
     of the object that it raised for, and nothing else (see ``Rows.failures``).
     """
-    curves = curves.within(window)
+    curves = curves.within(window, survey.time, survey.times)
     failures: list[Failure] = []
     found: dict[str, _Column] = {}
     with np.errstate(all="ignore"):
@@ -84,10 +86,27 @@ def compute(survey: Survey, curves: LightCurves, window: float | None) -> Rows:
     )
 
 
-def single(survey: Survey, object_id: str, detections: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The features of one object whose detections are dicts, as a dict: a batch of one."""
-    curves = LightCurves.from_dicts(object_id, detections, survey.inputs)
-    return next(compute(survey, curves, None).dicts())
+def single(
+    survey: Survey,
+    object_id: str | int,
+    detections: Sequence[Mapping[str, Any]],
+    others: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
+    given: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The features of one object whose rows are dicts, as a dict: a batch of one.
+
+    ``others`` are its rows of other tables, ``given`` what comes from outside Cassandra; what is left out is missing.
+    """
+    curves = LightCurves.from_dicts(object_id, detections, survey.inputs, survey.detections.clustering)
+    rows = {
+        table.name: LightCurves.from_dicts(
+            object_id, (others or {}).get(table.name, ()), survey.reads[table.name], table.clustering
+        )
+        for table in survey.tables[1:]
+        if table.name in survey.reads
+    }
+    known = {each.name: np.array([(given or {}).get(each.name)], each.dtype) for each in survey.external}
+    return next(compute(survey, replace(curves, others=rows, given=known), None).dicts())
 
 
 def _columns(each: Family, curves: LightCurves, failures: list[Failure]) -> list[_Column]:

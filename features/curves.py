@@ -1,7 +1,7 @@
 """Many light curves at once: columns of arrays, and the boundaries of the objects in them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -86,6 +86,26 @@ def floats(column: NDArray[Any]) -> Floats:
     return values
 
 
+_NULL = {4: 0x7FC06E75, 8: 0x7FF80DCEA0000000}
+"""Bytes of a float to the bits of a NaN that no arithmetic makes: a null, where a column has no mask."""
+
+
+def null_value(dtype: np.dtype[Any]) -> Any:
+    """A NaN of this type (float32 or float64) that ``null`` knows from a measured one."""
+    return np.array(_NULL[dtype.itemsize], f"u{dtype.itemsize}").view(dtype)[()]
+
+
+def null(column: NDArray[Any]) -> Bools:
+    """Which rows of a column are masked, None or ``null_value``; another NaN is not null."""
+    values = np.ma.getdata(column)
+    nothing: Bools = np.ma.getmaskarray(column)
+    if values.dtype == object:
+        nothing = nothing | (values == np.array(None))
+    if values.dtype.kind == "f":
+        nothing = nothing | (values.view(f"u{values.dtype.itemsize}") == _NULL[values.dtype.itemsize])
+    return nothing
+
+
 def texts(column: NDArray[Any]) -> NDArray[np.object_]:
     """A text column, plain or masked, as an object array of str with None where it is masked."""
     values: NDArray[np.object_] = np.ma.getdata(column).astype(object, copy=False)
@@ -98,14 +118,15 @@ def texts(column: NDArray[Any]) -> NDArray[np.object_]:
 
 @dataclass(frozen=True, eq=False)
 class LightCurves:
-    """Detections of n objects: every row has a candid, and an object's rows are consecutive and in order (jd, candid).
+    """Rows of one table of n objects: an object's rows are consecutive, and in the order of the table.
 
+    In the table of detections each row has a time and what else orders it; ``others`` are the other tables' rows.
     Made by ``from_ordered`` (rows as Cassandra returns them: no sort, no copy), ``from_rows`` (rows in any order) or
     ``from_dicts`` (one object, as a pipeline has it). Nothing here changes an array that was given.
     """
 
-    object_id: NDArray[np.object_]
-    """n objectIds (str)."""
+    object_id: NDArray[Any]
+    """n keys of objects: objects (str) or int64, as the survey has them."""
     start: Ints
     """n + 1 row offsets: object i has the rows start[i] to start[i + 1] - 1."""
     columns: Mapping[str, NDArray[Any]]
@@ -113,46 +134,56 @@ class LightCurves:
     (``numpy.ma``), NaN, or None in an array of objects."""
     lacking: Mapping[str, Bools] = field(default_factory=dict)
     """Column name to the rows that lack the key, where rows are dicts: absent is not null."""
+    others: Mapping[str, "LightCurves"] = field(default_factory=dict)
+    """Name of another table to its rows of the same objects in the same order; an object may have none there."""
+    given: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    """What comes from outside Cassandra (``Survey.external``): n values, float64 with NaN or objects with None where
+    there is none."""
     _derived: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
-    def from_ordered(cls, object_id: NDArray[np.object_], columns: Mapping[str, NDArray[Any]]) -> "LightCurves":
-        """Rows in the order of table ``candidates``: consecutive rows of one objectId are one object, in (jd, candid).
+    def from_ordered(cls, object_id: NDArray[Any], columns: Mapping[str, NDArray[Any]]) -> "LightCurves":
+        """Rows in the order of the table: consecutive rows of one key are one object, in their order.
 
-        ``object_id`` is the objectId of each row (str; an array of objects, plain or masked).
+        ``object_id`` is the key of each row: int64, or str in an array of objects; plain or masked.
         """
         ids = np.ma.getdata(object_id)
         first = _runs(ids)
         return cls(ids[first], np.append(first, len(ids)), columns)
 
     @classmethod
-    def from_rows(cls, object_id: NDArray[np.object_], columns: Mapping[str, NDArray[Any]]) -> "LightCurves":
-        """Rows in any order; ``jd`` and ``candid`` must be among the columns.
+    def from_rows(
+        cls, object_id: NDArray[Any], columns: Mapping[str, NDArray[Any]], order: Sequence[str]
+    ) -> "LightCurves":
+        """Rows in any order; ``order`` are the columns that order an object's, the time (a float) first.
 
-        Rows without a candid or a jd are no detections and are dropped. Objects come out in ascending order.
+        Rows without one of them are no detections and are dropped. Objects come out in ascending order of their keys.
         """
-        jd, candid = floats(columns["jd"]), columns["candid"]
-        rows = np.flatnonzero(~(np.isnan(jd) | np.isnan(floats(candid))))
+        lacks = [np.isnan(floats(columns[name])) for name in order]
+        rows = np.flatnonzero(~np.logical_or.reduce(lacks)) if lacks else np.arange(len(object_id))
         ids = np.ma.getdata(object_id)[rows]
         run = _runs(ids)
-        names, number = np.unique(ids[run].astype(str), return_inverse=True)
+        names, number = np.unique(ids[run].astype(str) if ids.dtype == object else ids[run], return_inverse=True)
         number = np.repeat(number, np.diff(np.append(run, len(ids))))
-        rows = rows[np.lexsort((np.ma.getdata(candid)[rows].astype(np.int64), jd[rows], number))]
+        by = [floats(columns[name])[rows] if name == order[0] else _whole(columns[name][rows]) for name in order]
+        rows = rows[np.lexsort((*reversed(by), number))]
         counts = np.bincount(number, minlength=len(names))
         return cls(
-            names.astype(object),
+            names.astype(ids.dtype),
             np.concatenate(([0], np.cumsum(counts))),
             {name: column[rows] for name, column in columns.items()},
         )
 
     @classmethod
-    def from_dicts(cls, object_id: str, rows: Sequence[Mapping[str, Any]], inputs: Sequence[str]) -> "LightCurves":
+    def from_dicts(
+        cls, object_id: str | int, rows: Sequence[Mapping[str, Any]], inputs: Sequence[str], order: Sequence[str]
+    ) -> "LightCurves":
         """One object, its rows in any order, as dicts with the names of the alert packet; only ``inputs`` are read.
 
-        Rows without a candid or a jd are no detections and are ignored. The rows given are not changed.
+        Rows without one of the columns of ``order`` are no detections and are ignored. No row given is changed.
         """
-        kept = [row for row in rows if _is_number(row.get("candid")) and _is_number(row.get("jd"))]
-        kept.sort(key=lambda row: (row["jd"], row["candid"]))
+        kept = [row for row in rows if all(_is_number(row.get(name)) for name in order)]
+        kept.sort(key=lambda row: tuple(row[name] for name in order))
         columns = {}
         lacking = {}
         for name in inputs:
@@ -162,15 +193,15 @@ class LightCurves:
             absent = np.array([name not in row for row in kept], bool)
             if absent.any():
                 lacking[name] = absent
-        ids = np.array([object_id], object)
-        return cls(ids, np.array([0, len(kept)]), columns, lacking)
+        ids = np.array([object_id], object if isinstance(object_id, str) else np.int64)
+        return cls(ids, np.array([0, len(kept)]), columns, lacking=lacking)
 
     def __len__(self) -> int:
         return len(self.object_id)
 
     @property
     def rows(self) -> int:
-        """Detections of all objects."""
+        """Rows of all objects."""
         return int(self.start[-1])
 
     @cached_property
@@ -221,14 +252,36 @@ class LightCurves:
             self.start[first : max(first, last) + 1] - self.start[first],
             {name: column[rows] for name, column in self.columns.items()},
             {name: absent[rows] for name, absent in self.lacking.items()},
+            {name: other.take(objects) for name, other in self.others.items()},
+            {name: values[objects] for name, values in self.given.items()},
         )
 
-    def within(self, window: float | None) -> "LightCurves":
-        """The detections less than ``window`` days before their object's latest one; None is all of them."""
+    def of(self, object_id: NDArray[Any]) -> "LightCurves":
+        """The rows of the named objects, in the order named; no rows where an object has none. Others are left out."""
+        place = dict(zip(self.object_id.tolist(), range(len(self)), strict=True))
+        found = np.array([place.get(name, -1) for name in object_id.tolist()], np.int64)
+        count = np.where(found < 0, 0, self.segments.count[found] if len(self) else 0)
+        start = np.concatenate(([0], np.cumsum(count)))
+        rows = np.repeat(self.start[found] - start[:-1], count) + np.arange(start[-1])
+        return LightCurves(object_id, start, {name: column[rows] for name, column in self.columns.items()})
+
+    def within(self, window: float | None, time: str, times: Mapping[str, str] | None = None) -> "LightCurves":
+        """The rows less than ``window`` days before their object's latest detection; None is all of them.
+
+        ``time`` is the column of the detections that says when, ``times`` that of each other table that has one.
+        """
         if window is None:
             return self
-        jd = self.real("jd")
-        kept = self.segments.spread(self.segments.reduce(np.fmax, jd)) - jd < window
+        latest = self.segments.reduce(np.fmax, self.real(time))
+        others = dict(self.others)
+        for name, column in (times or {}).items():
+            if name in others:
+                others[name] = others[name]._since(latest, window, column)
+        fewer = self._since(latest, window, time)
+        return fewer if not others else replace(fewer, others=others)
+
+    def _since(self, latest: Floats, window: float, time: str) -> "LightCurves":
+        kept = self.segments.spread(latest) - self.real(time) < window
         if kept.all():
             return self
         rows = np.flatnonzero(kept)
@@ -237,12 +290,18 @@ class LightCurves:
             self.segments.subset(kept).start,
             {name: column[rows] for name, column in self.columns.items()},
             {name: absent[rows] for name, absent in self.lacking.items()},
+            self.others,
+            self.given,
         )
 
 
-def _runs(ids: NDArray[np.object_]) -> Ints:
+def _runs(ids: NDArray[Any]) -> Ints:
     """Where each run of equal ids begins."""
     return np.flatnonzero(np.concatenate((np.ones(min(1, len(ids)), bool), ids[1:] != ids[:-1])))
+
+
+def _whole(column: NDArray[Any]) -> Ints:
+    return np.ma.getdata(column).astype(np.int64)
 
 
 def _is_number(value: Any) -> bool:

@@ -2,12 +2,19 @@
 
 from collections.abc import Iterator
 
+import features
 from features.declare import Survey
 from features.schema import schema_hash
 
 
+def page() -> str:
+    """docs/features.md: every survey's features, the default survey first."""
+    names = sorted(features.SURVEYS, key=lambda name: (name != features.DEFAULT, name))
+    return "\n".join(markdown(features.survey(name)) for name in names)
+
+
 def markdown(survey: Survey) -> str:
-    """docs/features.md: a table of the features, and where they differ from the original's on purpose."""
+    """A table of the features, and where they differ from the original's on purpose."""
     return "\n".join(_lines(survey)) + "\n"
 
 
@@ -27,8 +34,15 @@ def _lines(survey: Survey) -> Iterator[str]:
         cells = (f"`{column.name}`", column.sql, column.unit, column.null, column.doc, column.source)
         yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
     yield ""
-    yield f"Read from Cassandra's table `{survey.detections.name}`: {', '.join(f'`{name}`' for name in survey.inputs)}."
-    yield ""
+    for table, names in survey.reads.items():
+        yield f"Read from Cassandra's table `{table}`: {', '.join(f'`{name}`' for name in names)}."
+        yield ""
+    if survey.external:
+        yield f"From outside Cassandra: {', '.join(f'`{each.name}`' for each in survey.external)}."
+        yield ""
+    if survey.foreign:
+        yield f"Columns of the table that others fill: {', '.join(f'`{each.name}`' for each in survey.foreign)}."
+        yield ""
     yield "## Known deviations from the original"
     for deviation in survey.deviations:
         yield ""

@@ -5,6 +5,7 @@ pyarrow is imported only where a Parquet file is read or written.
 
 import csv
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.batch import Rows
-from features.curves import LightCurves
-from features.declare import Feature, Survey
+from features.curves import LightCurves, floats, texts
+from features.declare import Feature, Survey, Table
 from features.errors import InputError
 from features.text import NULL, write_header, write_rows
 
 Column = NDArray[Any]
+
+ENDINGS = (".parquet", ".csv")
+INPUTS = "inputs"
+"""Name of the file of what comes from outside Cassandra."""
 
 
 def read_detections(survey: Survey, path: Path) -> LightCurves:
@@ -26,13 +31,62 @@ def read_detections(survey: Survey, path: Path) -> LightCurves:
     Rows may be in any order. Raises InputError for a file that cannot be read, lacks a column that a feature needs, or
     holds something else than the column's type.
     """
-    table = survey.detections
-    wanted = {column.name: column.dtype for column in table.columns}
-    columns = _read(path, {name: wanted[name] for name in survey.inputs})
+    return read_table(survey.detections, survey.inputs, path)
+
+
+def read_table(table: Table, names: Sequence[str], path: Path) -> LightCurves:
+    """The rows of a file of one table, its key and ``names`` of it; otherwise as ``read_detections``."""
+    columns = _read(path, {name: table.typed[name].dtype for name in names})
     object_id = columns.pop(table.partition_key[0])
     if np.ma.getmaskarray(object_id).any():
-        raise InputError(f"{path}: a row without {table.partition_key[0]}: every detection belongs to an object")
-    return LightCurves.from_rows(object_id, columns)
+        raise InputError(f"{path}: a row without {table.partition_key[0]}: every row belongs to an object")
+    return LightCurves.from_rows(object_id, columns, table.clustering)
+
+
+def read_light_curves(survey: Survey, path: Path) -> LightCurves:
+    """The detections of a file, or of the file in a folder that has their table's name, with all else that is read.
+
+    Other tables are in files of their names beside it; what comes from outside Cassandra is in columns of a file
+    ``inputs`` there, if there is one. Raises InputError as ``read_detections``.
+    """
+    file = _named(path, survey.detections.name) if path.is_dir() else path
+    curves = read_detections(survey, file)
+    others = {
+        table.name: read_table(table, survey.reads[table.name], _named(file.parent, table.name)).of(curves.object_id)
+        for table in survey.tables[1:]
+        if table.name in survey.reads
+    }
+    return replace(curves, others=others, given=_given(survey, file.parent, curves))
+
+
+def _given(survey: Survey, folder: Path, curves: LightCurves) -> dict[str, Column]:
+    """A value an object of each of ``survey.external``, missing where there is none."""
+    if not survey.external:
+        return {}
+    key = survey.detections.key
+    wanted = {column.name: column.dtype for column in (key, *survey.external)}
+    found = {name: np.empty(0, dtype) for name, dtype in wanted.items()}
+    if any((folder / f"{INPUTS}{ending}").exists() for ending in ENDINGS):
+        path = _named(folder, INPUTS)
+        found = _read(path, wanted, optional=True)
+        if key.name not in found:
+            raise InputError(f"{path}: no column {key.name}: every row belongs to an object")
+    rows = LightCurves.from_rows(found.pop(key.name), found, ()).of(curves.object_id)
+    nothing = np.full(len(curves), np.nan), np.full(len(curves), None, object)
+    return {
+        each.name: (texts if each.dtype.hasobject else floats)(rows.latest(each.name))
+        if each.name in found
+        else nothing[each.dtype.hasobject]
+        for each in survey.external
+    }
+
+
+def _named(folder: Path, name: str) -> Path:
+    """The file of a table in a folder."""
+    for ending in ENDINGS:
+        if (folder / f"{name}{ending}").exists():
+            return folder / f"{name}{ending}"
+    raise InputError(f"{folder}: no file {name}{' or '.join(ENDINGS)}: the survey's features need it")
 
 
 def read_features(survey: Survey, path: Path) -> dict[str, Column]:
@@ -163,7 +217,7 @@ def _write_parquet(survey: Survey, batches: Iterable[Rows], path: Path) -> int:
     written = 0
     with pq.ParquetWriter(path, schema) as writer:
         for rows in batches:
-            arrays = [pa.array(rows.object_id, pa.string())]
+            arrays = [pa.array(rows.object_id, kind(survey.key))]
             for column in survey.features:
                 arrays.append(pa.array(rows.values[column.name], kind(column), mask=rows.missing[column.name]))
             writer.write_table(pa.Table.from_arrays(arrays, schema=schema))

@@ -1,14 +1,14 @@
 """The golden set: simulated light curves and their features, with which installed code shows that it computes.
 
 ``features/<survey>/golden.json.gz`` holds both. Its values come from the tests' scalar reference, never from this
-package: ``tests/features/golden_set.py`` writes it, and describes the format. numpy is all that is needed.
+package: ``tests/features/golden_set.py`` writes ZTF's and describes the format, ``lsst_golden_set.py`` LSST's.
 """
 
 import gzip
 import json
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy as np
 
 from features.batch import compute
 from features.curves import LightCurves
-from features.declare import Survey
+from features.declare import Survey, Table
 from features.errors import GoldenError
 
 RELATIVE = 1e-9
@@ -51,14 +51,16 @@ class Golden:
 def check(survey: Survey) -> Golden:
     """Compute the survey's golden set and compare. A feature of the set that the survey lacks differs everywhere."""
     told = json.loads(gzip.decompress((files(f"features.{survey.name}") / "golden.json.gz").read_bytes()))
-    curves = _curves(survey, told["columns"], told["rows"])
+    curves = _curves(survey, told)
     names = tuple(told["features"])
+    tolerances = {name: told.get("relative", {}).get(name, RELATIVE) for name in names}
     differences: list[Difference] = []
     for window, golden in told["values"].items():
         rows = compute(survey, curves, None if window == "all" else float(window)).dicts()
-        found = {row[survey.key.name]: row for row in rows}
+        found = {str(row[survey.key.name]): row for row in rows}
         for object_id, values in golden.items():
-            differences += _differences(object_id, window, dict(zip(names, values, strict=True)), found[object_id])
+            wanted = dict(zip(names, values, strict=True))
+            differences += _differences(object_id, window, wanted, found[object_id], tolerances)
     return Golden(
         objects=len(curves),
         features=names,
@@ -79,28 +81,47 @@ def require(golden: Golden) -> None:
         )
 
 
-def _differences(object_id: str, window: str, wanted: Mapping[str, Any], found: Mapping[str, Any]) -> list[Difference]:
+def _differences(
+    object_id: str,
+    window: str,
+    wanted: Mapping[str, Any],
+    found: Mapping[str, Any],
+    relative: Mapping[str, float],
+) -> list[Difference]:
     return [
         Difference(object_id, window, name, value, found.get(name))
         for name, value in wanted.items()
-        if name not in found or not _alike(value, found[name])
+        if name not in found or not _alike(value, found[name], relative[name])
     ]
 
 
-def _alike(wanted: Any, found: Any) -> bool:
+def _alike(wanted: Any, found: Any, relative: float) -> bool:
     if isinstance(wanted, float) and isinstance(found, float):
-        return math.isclose(wanted, found, rel_tol=RELATIVE, abs_tol=ABSOLUTE)
+        return math.isclose(wanted, found, rel_tol=relative, abs_tol=ABSOLUTE)
     return type(wanted) is type(found) and bool(wanted == found)
 
 
-def _curves(survey: Survey, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> LightCurves:
-    """Rows (objectid first, then ``columns``) in any order, as columns of the types that Cassandra gives."""
-    table = {column.name: column for column in survey.detections.columns}
-    object_id, *several = zip(*rows, strict=True)
+def _curves(survey: Survey, told: Mapping[str, Any]) -> LightCurves:
+    """The rows of all tables, and what is given of each object."""
+    curves = _table(survey, survey.detections, told)
+    tables = {table.name: table for table in survey.tables}
+    others = {
+        name: _table(survey, tables[name], rows).of(curves.object_id) for name, rows in told.get("others", {}).items()
+    }
+    given = {
+        each.name: np.array([told["given"][each.name][str(key)] for key in curves.object_id.tolist()], each.dtype)
+        for each in survey.external
+    }
+    return replace(curves, others=others, given=given)
+
+
+def _table(survey: Survey, table: Table, told: Mapping[str, Any]) -> LightCurves:
+    """Rows (the key first, then the columns) in any order, as columns of the types that Cassandra gives."""
+    object_id, *several = zip(*told["rows"], strict=True)
     arrays = {}
-    for name, values in zip(columns, several, strict=True):
+    for name, values in zip(told["columns"], several, strict=True):
         missing = [value is None for value in values]
-        dtype = table[name].dtype
+        dtype = table.typed[name].dtype
         filled = [("" if dtype.hasobject else 0) if value is None else value for value in values]
         arrays[name] = np.ma.MaskedArray(np.array(filled, dtype), missing)
-    return LightCurves.from_rows(np.array(object_id, object), arrays)
+    return LightCurves.from_rows(np.array(object_id, survey.key.dtype), arrays, table.clustering)

@@ -22,7 +22,7 @@ def schema_hash(survey: Survey) -> str:
 
 def ddl(survey: Survey, table: str = "objects") -> str:
     """MariaDB's CREATE TABLE of the survey's objects, ended by a semicolon."""
-    lines = [f"  {column_sql(column, survey)}" for column in survey.columns]
+    lines = [f"  {column_sql(column, survey)}" for column in survey.table]
     lines += [f"  PRIMARY KEY (`{survey.key.name}`)", *(f"  {key_sql(index)}" for index in survey.indexes)]
     body = ",\n".join(lines)
     return f"CREATE TABLE IF NOT EXISTS `{table}` (\n{body}\n) ENGINE=InnoDB DEFAULT {CHARSET};\n"
@@ -35,7 +35,7 @@ def alters(survey: Survey, columns: Mapping[str, str], indexes: Collection[str],
     keys. Widths that MariaDB prints for integers, as in ``int(11)``, make no difference.
     """
     changes = []
-    for before, column in zip((None, *survey.columns), survey.columns, strict=False):
+    for before, column in zip((None, *survey.table), survey.table, strict=False):
         place = f"AFTER `{before.name}`" if before else "FIRST"
         if column.name not in columns:
             changes.append(f"ADD COLUMN {column_sql(column, survey)} {place}")
@@ -47,21 +47,24 @@ def alters(survey: Survey, columns: Mapping[str, str], indexes: Collection[str],
 
 def cql_ddl(table: Table, keyspace: str) -> str:
     """Cassandra's CREATE TABLE, ended by a semicolon."""
-    columns = ",\n".join(f"  {column.name} {column.cql}" for column in table.columns)
-    partition = ", ".join(table.partition_key)
-    key = ", ".join((f"({partition})", *table.clustering))
-    order = ", ".join(f"{name} ASC" for name in table.clustering)
-    return (
-        f"CREATE TABLE IF NOT EXISTS {keyspace}.{table.name} (\n{columns},\n  PRIMARY KEY ({key})\n)"
-        f" WITH CLUSTERING ORDER BY ({order});\n"
-    )
+    columns = ",\n".join(f"  {cql_name(column.name)} {column.cql}" for column in table.columns)
+    partition = ", ".join(map(cql_name, table.partition_key))
+    key = ", ".join((f"({partition})", *map(cql_name, table.clustering)))
+    order = ", ".join(f"{cql_name(name)} ASC" for name in table.clustering)
+    ordered = f" WITH CLUSTERING ORDER BY ({order})" if order else ""
+    return f"CREATE TABLE IF NOT EXISTS {keyspace}.{table.name} (\n{columns},\n  PRIMARY KEY ({key})\n){ordered};\n"
+
+
+def cql_name(column: str) -> str:
+    """A column's name as CQL has it: quoted where it has capitals."""
+    return column if column == column.lower() else f'"{column}"'
 
 
 def column_sql(column: Feature, survey: Survey) -> str:
     """A column as CREATE TABLE and ALTER TABLE have it."""
     if column is survey.key:
-        return f"`{column.name}` {column.sql} {CHARSET} NOT NULL"
-    return f"`{column.name}` {column.sql} DEFAULT NULL"
+        return f"`{column.name}` {column.sql}{'' if column.width is None else f' {CHARSET}'} NOT NULL"
+    return f"`{column.name}` {column.sql} {column.default}"
 
 
 def key_sql(index: Index) -> str:

@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from provisioning import answer, on
@@ -10,6 +10,7 @@ from provisioning import answer, on
 from farm.home import Home
 from farm.lab import find
 from farm.seed import driver, store
+from features.declare import Table
 from features.schema import cql_ddl
 
 WORKER = "w1"
@@ -24,13 +25,14 @@ def admin(keyspace: str = driver.KEYSPACE) -> Iterator[store.Table]:
 
 
 @contextmanager
-def own_keyspace(granted: bool = True) -> Iterator[str]:
-    """The name of a keyspace with an empty table of detections; farm_reader may read it where ``granted``."""
+def own_keyspace(granted: bool = True, tables: Sequence[Table] = (driver.SURVEY.detections,)) -> Iterator[str]:
+    """The name of a keyspace with these tables, empty; farm_reader may read it where ``granted``."""
     name = f"test_{secrets.token_hex(4)}"
     with admin() as table:
         replication = "{'class': 'NetworkTopologyStrategy', 'datacenter1': 1}"
         table.execute(f"CREATE KEYSPACE {name} WITH replication = {replication}")
-        table.execute(cql_ddl(driver.SURVEY.detections, name).strip().rstrip(";"))
+        for each in tables:
+            table.execute(cql_ddl(each, name).strip().rstrip(";"))
         if granted:
             table.execute(f"GRANT SELECT ON KEYSPACE {name} TO farm_reader")
     try:

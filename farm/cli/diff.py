@@ -20,8 +20,12 @@ def diff(
     from farm import loading
     from farm.diff.result import lines
     from farm.diff.run import diff as driver
+    from farm.diff.run import keep
     from farm.inventory import load
 
     environment = load(inventory)
-    found = driver(environment, loading.ready(environment.env, run).run, worst)
+    what = loading.ready(environment.env, run).run
+    found = driver(environment, what, worst)
+    if not (what.load / "summary.json").exists():  # what the table held before its load
+        keep(what, found)
     typer.echo(json.dumps(found.as_json()) if as_json else "\n".join(lines(found)))

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-SURVEY = "ztf"
 schema = typer.Typer(no_args_is_help=True, help="Bring table objects to the declarations of the features.")
 Environment = Annotated[str, typer.Option("--inventory", "-i", help="Name under inventory/, or a path.")]
 
@@ -30,7 +29,7 @@ def diff(
     environment = load(inventory)
     require_client()
     there = found.cluster(read_account(environment.home.secret("galera_reader.cnf")))
-    plans = {address: plan(features.survey(SURVEY), table) for address, table in there.tables.items()}
+    plans = {address: plan(features.survey(environment.survey), table) for address, table in there.tables.items()}
     said = show.as_json(environment.env, there, plans)
     typer.echo(json.dumps(said) if as_json else "\n".join(show.lines(there, plans)))
     raise typer.Exit(Exit.OK if said["same"] else Exit.SCHEMA)
@@ -67,7 +66,7 @@ def migrate(
         raise typer.BadParameter("--allow-stall and --rolling exclude each other")
     environment = load(inventory)
     require_client()
-    survey, account = features.survey(SURVEY), read_account(option_file)
+    survey, account = features.survey(environment.survey), read_account(option_file)
     how = How(allow_stall, rolling, tuple(drop_column or ()))
     todo = prepare(survey, account, how)
     if not dry_run:

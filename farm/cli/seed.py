@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from farm.cli.lab import lab_app
+from features import DEFAULT, SURVEYS
 
 
 def register(_app: typer.Typer) -> None:
@@ -15,29 +16,41 @@ def register(_app: typer.Typer) -> None:
 
 
 def seed(
-    path: Annotated[
-        Path | None,
-        typer.Option("--from", help="Parquet file of detections, Avro file of ZTF alert packets, or a folder of them."),
+    paths: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--from",
+            help="Parquet file of detections, Avro file of ZTF alert packets, or a folder of them; a file named as"
+            " another table (noncandidates.parquet) has its rows. Can be repeated.",
+        ),
     ] = None,
     objects: Annotated[int | None, typer.Option(help="Simulate so many objects.")] = None,
+    survey: Annotated[
+        str, typer.Option(help="Whose tables; of another than ztf, --from is a folder, a file a table.")
+    ] = DEFAULT,
+    all_tables: Annotated[
+        bool, typer.Option("--all-tables", help="Simulate upper limits and forced photometry too.")
+    ] = False,
     rows_per_object: Annotated[float, typer.Option(help="Mean number of simulated detections.")] = 31.25,
     seed: Annotated[int, typer.Option(help="Of the simulation: the same one gives the same light curves.")] = 1,
     replace: Annotated[bool, typer.Option("--replace", help="Take away the rows that the table holds.")] = False,
     append: Annotated[bool, typer.Option("--append", help="Add to the rows that the table holds.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Fill Cassandra's table of detections, from files or with simulated light curves; a filled table is refused."""
+    """Fill Cassandra's tables of light curves, from files or with simulated ones; filled tables are refused."""
     from farm.seed import driver
 
-    if (path is None) == (objects is None):
+    if survey not in SURVEYS:
+        raise typer.BadParameter(f"--survey is one of {', '.join(SURVEYS)}")
+    if (not paths) == (objects is None):
         raise typer.BadParameter("say either --from PATH or --objects N")
     if replace and append:
         raise typer.BadParameter("--replace and --append exclude each other")
-    if path is not None:
-        source = driver.from_files(path)
+    if paths:
+        source = driver.from_files(paths, survey)
     else:
         assert objects is not None
-        source = driver.simulated(objects, rows_per_object, seed)
+        source = driver.simulated(objects, rows_per_object, seed, survey, all_tables=all_tables)
     done = driver.seed(source, "replace" if replace else "append" if append else "refuse")
     if as_json:
         typer.echo(json.dumps({"schema": 1, **dataclasses.asdict(done)}))

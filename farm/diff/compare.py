@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,12 +61,13 @@ class _Comparison:
 
     def __post_init__(self) -> None:
         survey = self.parts.survey
+        self._unknown = self.parts.unknown
         there = dict(table.columns(self.node, self.account))
         compared = [each for each in survey.columns if each.name in there and _alike(each, there[each.name])]
         self._sql = [(column.name, there[column.name]) for column in compared]
         self._tallies = {each.name: Tally(each, self.worst) for each in compared if each is not survey.key}
         self._lacking = tuple(column.name for column in survey.columns if column not in compared)
-        if needed := {survey.key.name, "jdmax", "ncand"}.intersection(self._lacking):
+        if needed := {survey.key.name, *survey.guard.columns}.intersection(self._lacking):
             raise GaleraError(
                 f"table {TABLE} at {self.node.address} lacks {', '.join(sorted(needed))}, without which no rows can be"
                 " compared: farm schema diff"
@@ -97,6 +99,8 @@ class _Comparison:
             gone_objects=gone_objects,
             features=tuple(tally.result() for tally in self._tallies.values()),
             lacking=self._lacking,
+            unknown=self._unknown,
+            as_lasair=self.parts.as_lasair,
         )
 
     def _read(self) -> None:
@@ -110,12 +114,11 @@ class _Comparison:
     def _batches(self, part: Part) -> Iterator[Batch]:
         return read(part.csv, self.parts.survey, LOOKUP)
 
-    def _keys(self, batch: Batch) -> list[str]:
-        keys: list[str] = batch.values[self.parts.survey.key.name].data.tolist()
-        return keys
+    def _keys(self, batch: Batch) -> list[Any]:
+        return list(batch.values[self.parts.survey.key.name].data.tolist())
 
-    def _note_new(self, keys: Sequence[str], number: int) -> None:
-        self.missing += keys[: self.worst - len(self.missing)]
+    def _note_new(self, keys: Sequence[Any], number: int) -> None:
+        self.missing += map(str, keys[: self.worst - len(self.missing)])
         self.new += number
 
     def _add(self, batch: Batch) -> None:
@@ -128,11 +131,13 @@ class _Comparison:
         if not rows:
             return
         both = {column: batch.values[column].take(rows) for column in found}
-        guarded = further(found, both, self.parts.window == self.account.window)
-        names = [keys[row] for row in rows]
+        guarded = further(self.parts.survey.guard, found, both, self.parts.window == self.account.window)
+        names = [str(keys[row]) for row in rows]
         changed = np.zeros(len(rows), bool)
         for column, tally in self._tallies.items():
             wanted = both[column].without_zeros() if self.account.zeros == "null" else both[column]
+            if column in self._unknown:
+                wanted = both[column].filled(found[column])
             changed |= tally.add(names, found[column], wanted, guarded)
         self.changed += int(changed.sum())
         self.guarded += int(guarded.sum())
@@ -163,9 +168,9 @@ def _alike(column: Feature, sql: str) -> bool:
     return (parse(sql, []).data.dtype == object) == (column.width is not None)
 
 
-def _folded(keys: Sequence[str]) -> NDArray[np.bytes_]:
+def _folded(keys: Sequence[Any]) -> NDArray[np.bytes_]:
     """Keys as the table's collation compares names of objects: without case."""
-    return np.array([key.lower().encode() for key in keys], dtype="S") if keys else np.empty(0, "S1")
+    return np.array([str(key).lower().encode() for key in keys], dtype="S") if keys else np.empty(0, "S1")
 
 
 def _within(keys: NDArray[np.bytes_], known: NDArray[np.bytes_]) -> NDArray[np.bool_]:

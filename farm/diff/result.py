@@ -1,6 +1,6 @@
 """What loading a run would change, as the JSON that is kept and the lines that a person reads."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -38,6 +38,8 @@ class FeatureDiff:
     """Whether the table has no value of it in any row of both sides."""
     worst: tuple[Move, ...]
     """The greatest moves; after these, values that become or cease to be NULL."""
+    spread: Mapping[str, Any] | None = None
+    """The values of both sides in bins: low, high, table, run (``farm.diff.spread``); None for text."""
 
     @property
     def changed(self) -> int:
@@ -70,6 +72,10 @@ class Diff:
     features: tuple[FeatureDiff, ...]
     lacking: tuple[str, ...]
     """Columns that are declared, and that the table lacks or has as text for a number: they are not compared."""
+    unknown: tuple[str, ...] = ()
+    """Features that keep the table's value where the run has none, since it lacked what they need."""
+    as_lasair: bool = False
+    """Whether the run was made with the original code's defects."""
 
     @property
     def both(self) -> int:
@@ -92,12 +98,16 @@ def lines(diff: Diff) -> Iterator[str]:
         f"  {diff.new:,} new + {diff.changed:,} changed + {diff.unchanged:,} unchanged + {diff.guarded:,} guarded"
         f" = {diff.rows:,}; {gone}"
     )
+    if diff.as_lasair:
+        yield "  made with the original code's defects (--as-lasair)"
+    if diff.unknown:
+        yield f"  kept where the run has none, since it lacked what they need: {', '.join(diff.unknown)}"
     yield from _named("new", diff.new_objects, diff.new)
     yield from _named("gone, in the table and not in the run (a load leaves them)", diff.gone_objects, diff.gone or 0)
     if diff.unread:
         yield f"  {diff.unread:,} objects could not be read by the run"
     if diff.window != diff.table_window:
-        yield f"  the run has the window {diff.window}, the table {diff.table_window}: the guard compares jdmax alone"
+        yield f"  the run has the window {diff.window}, the table {diff.table_window}: the guard compares times alone"
     if diff.lacking:
         yield f"  the table lacks {', '.join(diff.lacking)}: farm schema diff"
     yield from _table(diff)

@@ -1,6 +1,7 @@
 """A run's comparison with the table, from the head: for ``farm diff``, and as the gate before a load."""
 
 import json
+from pathlib import Path
 
 from farm.diff.compare import compare
 from farm.diff.gates import Limits, judge, refusal
@@ -24,11 +25,17 @@ def diff(inventory: Inventory, run: Run, worst: int = 3) -> Diff:
     return compare(check_manifests(run.parts), account, worst)
 
 
-def require(inventory: Inventory, run: Run, limits: Limits, options: Options = EVERYTHING) -> None:
-    """Let a load through, or raise GateError; the comparison is kept with the run either way."""
-    found = diff(inventory, run)
+def keep(run: Run, found: Diff) -> Path:
+    """Keep a comparison with the run, for its report."""
     run.load.mkdir(mode=0o700, exist_ok=True)
     kept = run.load / KEPT
     kept.write_text(json.dumps(found.as_json(), indent=2) + "\n", encoding="utf-8")
+    return kept
+
+
+def require(inventory: Inventory, run: Run, limits: Limits, options: Options = EVERYTHING) -> None:
+    """Let a load through, or raise GateError; the comparison is kept with the run either way."""
+    found = diff(inventory, run)
+    kept = keep(run, found)
     if breaches := judge(found, limits, options.columns, options.keep_not_null):
         raise refusal(found, breaches, f"farm diff {run.id} --inventory {inventory.env}, and {kept}")

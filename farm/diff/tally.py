@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from farm.diff.result import FeatureDiff, Move
+from farm.diff.spread import Spread
 from farm.load.columns import Bools, Values, differing
 from features.declare import Feature
 from features.diff import relative
@@ -30,6 +31,7 @@ class Tally:
     greatest: float = 0.0
     _sizes: NDArray[np.int64] = field(default_factory=lambda: np.zeros(_BINS, np.int64))
     _worst: list[tuple[float, Move]] = field(default_factory=list)
+    _spread: Spread = field(default_factory=Spread)
 
     def add(self, keys: Sequence[str], table: Values, run: Values, guarded: Bools) -> Bools:
         """Count n rows; returns which of them change. ``guarded`` ones do not."""
@@ -39,6 +41,7 @@ class Tally:
         moved = differs & ~nulls
         size = np.zeros(len(keys))
         if self.feature.width is None:
+            self._spread.add(table, run)
             size[moved] = relative(table.data[moved], run.data[moved])
             if self.feature.tolerance:
                 moved &= size > self.feature.tolerance
@@ -61,6 +64,7 @@ class Tally:
             self._median(),
             self.valued == 0,
             tuple(move for _, move in self._worst),
+            self._spread.as_json(),
         )
 
     def _measure(self, sizes: NDArray[np.float64]) -> None:

@@ -114,11 +114,11 @@ class Plan:
 def plan(survey: Survey, found: Found, drop: Collection[str] = ()) -> Plan:
     """The changes that bring ``found`` to the declarations, in the order in which they can be made.
 
-    Columns are compared by type and by whether they may be NULL, in any order; indexes by name and columns. A column
-    that is not declared is dropped only where ``drop`` names it. Raises SchemaError for a name in ``drop`` that the
-    table lacks or that is declared, and for another primary key.
+    Columns are compared by type and, but for those that others fill, by whether they may be NULL, in any order; indexes
+    by name and columns. A column that is not declared is dropped only where ``drop`` names it. Raises SchemaError for a
+    name in ``drop`` that the table lacks or that is declared, and for another primary key.
     """
-    declared = [column.name for column in survey.columns]
+    declared = [column.name for column in survey.table]
     undeclared = [each for each in found.columns if each not in declared]
     if wrong := [each for each in drop if each not in undeclared]:
         why = "is declared" if wrong[0] in declared else "is no column of the table"
@@ -140,9 +140,11 @@ def in_order(changes: Iterable[Change]) -> tuple[Change, ...]:
 
 def _columns(survey: Survey, found: Found) -> Iterator[Change]:
     end = list(found.columns)[-1]
-    for before, column in zip((None, *survey.columns), survey.columns, strict=False):
+    for before, column in zip((None, *survey.table), survey.table, strict=False):
         there = found.columns.get(column.name)
         wanted = column_sql(column, survey)
+        nullable = column is not survey.key and column.default != "NOT NULL"
+        ours = column in survey.columns
         if there is None:
             place = f"AFTER {name(before.name)}" if before else "FIRST"
             last = before is not None and before.name == end
@@ -150,8 +152,8 @@ def _columns(survey: Survey, found: Found) -> Iterator[Change]:
             yield Change(
                 What.ADD_COLUMN, column.name, column.sql, f"ADD COLUMN {wanted} {place}", Cost.INSTANT, 0, additive=last
             )
-        elif plain_type(there.sql) != plain_type(column.sql) or there.nullable == (column is survey.key):
-            cost = Cost.INSTANT if _grows(there, column.sql, column is not survey.key) else Cost.COPY
+        elif plain_type(there.sql) != plain_type(column.sql) or (ours and there.nullable != nullable):
+            cost = Cost.INSTANT if _grows(there, column.sql, nullable) else Cost.COPY
             was = there.sql if there.nullable else f"{there.sql} not null"
             yield Change(
                 What.CHANGE_COLUMN,

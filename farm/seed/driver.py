@@ -4,29 +4,33 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TextIO
+from typing import Any, Literal, TextIO
 
 import numpy as np
 
-from farm.errors import InputError, SetupError
+from farm.errors import CassandraError, InputError, SetupError
 from farm.home import Home
 from farm.inventory import load
 from farm.lab import find
-from farm.seed import files, simulate, store
+from farm.seed import files, simulate, simulate_beside, simulate_lsst, store, tables
 from farm.seed.node import Node
 from farm.seed.progress import bar
 from farm.seed.rows import Rows
-from farm.seed.sstables import feed
-from features import survey
+from farm.seed.sstables import Feed, feed
+from features import DEFAULT, survey
+from features.declare import Survey
 from features.htm import htm_id
+from features.schema import cql_name
 
-SURVEY = survey("ztf")
+SURVEY = survey(DEFAULT)
 KEYSPACE = "lasair"
 ACCOUNT = "farm_admin"
+
+DETECTIONS = (SURVEY.detections.name,)
 
 Existing = Literal["refuse", "replace", "append"]
 """What happens where the table holds rows: an error; they go; they stay, and those of the same key are overwritten."""
@@ -39,8 +43,11 @@ class Source:
     what: str
     rows: int
     objects: int
-    chunks: Callable[[], Iterator[Rows]]
-    """Rows of ``candidates`` without htmid16, whole chunks in the order of the tokens."""
+    chunks: Callable[[], Iterator[Mapping[str, Rows]]]
+    """Table to some of its rows, in the order of the tokens."""
+    tables: tuple[str, ...]
+    """Those that have rows."""
+    survey: Survey = SURVEY
 
 
 @dataclass(frozen=True)
@@ -51,39 +58,67 @@ class Seeded:
     seconds: float
 
 
-def simulated(objects: int, mean_rows: float, seed: int) -> Source:
-    """Raises InputError for numbers that make no light curve."""
+def simulated(objects: int, mean_rows: float, seed: int, whose: str = DEFAULT, *, all_tables: bool = False) -> Source:
+    """``all_tables``: upper limits and forced photometry too, where they are not simulated anyway.
+
+    Raises InputError for numbers that make no light curve.
+    """
     rows = round(objects * mean_rows)
     if objects < 1 or rows < objects:
         raise InputError(
             f"{objects} objects with {mean_rows} rows each cannot be simulated: ask for at least one of each"
         )
     what = f"{objects:,} simulated objects (seed {seed})"
-    return Source(what, rows, objects, lambda: simulate.light_curves(objects, rows, seed))
+    if whose != DEFAULT:
+        of = survey(whose)
+        return Source(what, rows, objects, lambda: simulate_lsst.light_curves(objects, rows, seed), tuple(of.reads), of)
+    if all_tables:
+        names = tuple(table.name for table in SURVEY.tables)
+        return Source(what, rows, objects, lambda: _with_beside(objects, rows, seed), names)
+    return Source(what, rows, objects, lambda: _candidates(simulate.light_curves(objects, rows, seed)), DETECTIONS)
 
 
-def from_files(path: Path) -> Source:
-    """Raises InputError where ``path`` is unreadable or foreign."""
-    rows = files.read(path, {column.name: column.cql for column in SURVEY.detections.columns})
+def from_files(paths: Sequence[Path], whose: str = DEFAULT) -> Source:
+    """Raises InputError where one of ``paths`` is unreadable or foreign."""
+    what = ", ".join(map(str, paths))
+    if whose != DEFAULT:
+        if len(paths) > 1:
+            raise InputError(f"light curves of {whose} are those of one folder, a file a table: name it alone")
+        of = survey(whose)
+        read = tables.read(paths[0], of)
+        ids = read[of.detections.name][of.detections.key.name]
+        return Source(what, len(ids), len(np.unique(np.ma.getdata(ids))), lambda: tables.chunks(read), tuple(read), of)
+    found = files.listed(paths)
+    others = {table.name: table for table in SURVEY.tables[1:]}
+    named = [each for each in found if each.suffix == ".parquet" and each.stem in others]
+    packets = [each for each in found if each not in named]
+    rows = files.read(packets, {column.name: column.cql for column in SURVEY.detections.columns})
+    beside = files.beside(packets, SURVEY.tables[1:])
+    beside |= {each.stem: tables.read_one(each, others[each.stem]) for each in named}
     objects = 1 + int(np.count_nonzero(rows["objectid"][1:] != rows["objectid"][:-1]))
-    return Source(str(path), len(rows["jd"]), objects, lambda: files.chunks(rows))
+
+    def chunks() -> Iterator[Mapping[str, Rows]]:
+        yield from _candidates(files.chunks(rows))
+        yield from tables.chunks(beside)
+
+    return Source(what, len(rows["jd"]), objects, chunks, (*DETECTIONS, *beside))
 
 
 def seed(source: Source, existing: Existing, keyspace: str = KEYSPACE, stream: TextIO | None = None) -> Seeded:
-    """Fill the lab's table of detections; progress goes to ``stream``, standard error by default.
+    """Fill the lab's tables; progress goes to ``stream``, standard error by default.
 
     Raises LabError where the lab is not up, CassandraError where its Cassandra or table is not there,
-    InputError where the table holds rows and ``existing`` is ``refuse``.
+    InputError where a table of the survey holds rows and ``existing`` is ``refuse``.
     """
     started = time.monotonic()
     stream = stream or sys.stderr
     inventory = load("lab")
     node = Node(find(inventory.group("managed_cassandra")[0].name))
-    with _table(inventory.home, node, keyspace) as table:
-        filled = not table.empty()
+    with _tables(inventory.home, node, keyspace, source) as there:
+        filled = [each for each in there.values() if not each.empty()]
         if filled and existing == "refuse":
             raise InputError(
-                f"{table.keyspace}.{table.name} on {node.host.name} holds rows already: --replace takes them away,"
+                f"{keyspace}.{filled[0].name} on {node.host.name} holds rows already: --replace takes them away,"
                 " --append adds to them"
             )
         with tempfile.TemporaryDirectory(prefix="farm-seed-") as scratch:
@@ -91,40 +126,76 @@ def seed(source: Source, existing: Existing, keyspace: str = KEYSPACE, stream: T
             stream.write(f"sending SSTables to {node.host.name}, which imports them\n")
             with node.sent(Path(scratch)) as remote:
                 if filled and existing == "replace":
-                    table.truncate()
-                    node.clear_snapshots(table.keyspace)
-                node.import_sstables(table.keyspace, table.name, remote)
-        table.verify(samples)
+                    for each in filled:
+                        each.truncate()
+                    node.clear_snapshots(keyspace)
+                for name in samples:
+                    node.import_sstables(keyspace, name.lower(), remote)
+        for name, expected in samples.items():
+            there[name].verify(expected)
     return Seeded(source.what, source.rows, source.objects, time.monotonic() - started)
 
 
 @contextmanager
-def _table(home: Home, node: Node, keyspace: str) -> Iterator[store.Table]:
+def _tables(home: Home, node: Node, keyspace: str, source: Source) -> Iterator[dict[str, store.Table]]:
+    """Those of the survey's tables that are there; raises CassandraError where one that is to be filled is not."""
     secret = home.secret("cassandra_admin")
     if not secret.exists():
         raise SetupError(f"there is no {secret}: run ansible-playbook provision.yml, which makes Cassandra's accounts")
     account = store.Account(ACCOUNT, secret.read_text().strip())
-    with store.connect(node.host.address, 9042, account, keyspace, SURVEY.detections.name) as table:
-        yield table
+    first, *others = source.survey.tables
+    with store.connect(node.host.address, 9042, account, keyspace, first.name, cql_name(first.key.name)) as opened:
+        found = {first.name: opened}
+        for table in others:
+            there = opened.beside(table.name, cql_name(table.key.name))
+            if there is not None:
+                found[table.name] = there
+        if absent := [name for name in source.tables if name not in found]:
+            raise CassandraError(
+                f"{node.host.name} has no table {keyspace}.{absent[0]}: run ansible-playbook provision.yml"
+            )
+        yield found
 
 
-def _write(source: Source, home: Path, keyspace: str, folder: Path, stream: TextIO) -> dict[str, int]:
-    """SSTables of all rows; returns how many some objects have, the first and last one of each chunk."""
+def _write(source: Source, home: Path, keyspace: str, folder: Path, stream: TextIO) -> dict[str, Counter[Any]]:
+    """SSTables of all rows; returns how many some objects have, the first and last one of each chunk, by table."""
     jars = next(iter(sorted(home.glob("cassandra-*/lib"))), home / "cassandra" / "lib")
-    target = folder / keyspace / SURVEY.detections.name
-    target.mkdir(parents=True)
-    samples: Counter[bytes] = Counter()
-    with (
-        feed(jars, home / "seed-classes", SURVEY.detections, keyspace, target) as fed,
-        bar(stream, f"SSTables of {source.what}", source.rows, "rows") as advance,
-    ):
-        for rows in source.chunks():
-            rows["htmid16"] = _htm(rows)
-            fed.add(rows)
-            for name in {rows["objectid"][0], rows["objectid"][-1]}:
-                samples[name] += int(np.count_nonzero(rows["objectid"] == name))
-            advance(len(rows["jd"]))
-    return {name.decode(): count for name, count in samples.items()}
+    samples: dict[str, Counter[Any]] = {}
+    of = source.survey
+    with ExitStack() as stack, bar(stream, f"SSTables of {source.what}", source.rows, "rows") as advance:
+        feeds: dict[str, Feed] = {}
+        for chunk in source.chunks():
+            for name, rows in chunk.items():
+                table = next(each for each in of.tables if each.name == name)
+                if name not in feeds:
+                    target = folder / keyspace / name.lower()
+                    target.mkdir(parents=True)
+                    feeds[name] = stack.enter_context(feed(jars, home / "seed-classes", table, keyspace, target))
+                    samples[name] = Counter()
+                ids = np.ma.getdata(rows[table.key.name])
+                if len(ids):
+                    feeds[name].add(rows)
+                    for each in {ids[0], ids[-1]}:
+                        samples[name][_plain(each)] += int(np.count_nonzero(ids == each))
+                if table is of.detections:
+                    advance(len(ids))
+    return samples
+
+
+def _plain(key: Any) -> Any:
+    return key.decode() if isinstance(key, bytes) else int(key)
+
+
+def _with_beside(objects: int, rows: int, seed: int) -> Iterator[Mapping[str, Rows]]:
+    """Simulated detections, upper limits and forced photometry."""
+    for number, chunk in enumerate(_candidates(simulate.light_curves(objects, rows, seed))):
+        beside = simulate_beside.beside(chunk[SURVEY.detections.name], np.random.default_rng([seed, number, 1]))
+        yield {**chunk, **beside}
+
+
+def _candidates(chunks: Iterator[Rows]) -> Iterator[Mapping[str, Rows]]:
+    for rows in chunks:
+        yield {SURVEY.detections.name: rows | {"htmid16": _htm(rows)}}
 
 
 def _htm(rows: Rows) -> np.ma.MaskedArray:

@@ -1,9 +1,11 @@
 """Light curves from files: Parquet with the columns of ``candidates``, or ZTF's alert packets in Avro.
 
-All rows of the files are in memory at once, since Cassandra's bulk writer wants them in the order of their tokens.
+A Parquet file that is named as another table of the survey has that table's rows; packets have upper limits in their
+histories and, the newer ones, forced photometry. All rows of the files are in memory at once, since Cassandra's bulk
+writer wants them in the order of their tokens.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ import pyarrow.parquet as pq
 from farm.errors import InputError
 from farm.seed.rows import CHUNK, Array, Rows
 from farm.seed.store import tokens
+from farm.seed.tables import array, ordered
+from features.declare import Table
 
 KEY = ("objectid", "jd", "candid")
 ESSENTIAL = (*KEY, "fid", "nid", "ra", "dec", "magpsf", "sigmapsf", "isdiffpos")
@@ -23,28 +27,58 @@ ESSENTIAL = (*KEY, "fid", "nid", "ra", "dec", "magpsf", "sigmapsf", "isdiffpos")
 ARROW = {"double": pa.float64(), "float": pa.float32(), "bigint": pa.int64(), "int": pa.int32()}
 
 
-def read(path: Path, columns: Mapping[str, str]) -> Rows:
-    """Every detection in a Parquet or Avro file, or in the ``*.parquet`` and ``*.avro`` files of a folder.
+def listed(paths: Sequence[Path]) -> list[Path]:
+    """The files, and the ``*.parquet`` and ``*.avro`` files of folders. Raises InputError where there is none."""
+    found = []
+    for path in paths:
+        if not path.exists():
+            raise InputError(f"there is no {path}: name a Parquet or Avro file of alerts, or a folder of them")
+        files = [path]
+        if path.is_dir():
+            files = sorted(each for each in path.rglob("*") if each.suffix in (".parquet", ".avro"))
+        if not files:
+            raise InputError(
+                f"{path} holds no *.parquet and no *.avro file: name a file of alerts, or a folder of them"
+            )
+        found += files
+    return found
+
+
+def read(files: Sequence[Path], columns: Mapping[str, str]) -> Rows:
+    """Every detection of Parquet and Avro files.
 
     ``columns`` are the table's, name to CQL type. Rows without a candid are no detections and are left out; of rows
     with one key the last one stays. The result is in the order (token, objectid, jd, candid).
-    Raises InputError where a file cannot be read or is not of this table.
+    Raises InputError where a file cannot be read or is not of this table, and where there is no detection.
     """
-    if not path.exists():
-        raise InputError(f"there is no {path}: name a Parquet or Avro file of alerts, or a folder of them")
-    files = [path]
-    if path.is_dir():
-        files = sorted(each for each in path.rglob("*") if each.suffix in (".parquet", ".avro"))
+    if not files:
+        raise InputError("there is no file of detections: name a Parquet or Avro file of alerts, or a folder of them")
     avro = [each for each in files if _is_avro(each)]
     tables = [_parquet(each, columns) for each in files if each not in avro]
     if avro:
         tables.append(_packets(avro, columns))
-    if not tables:
-        raise InputError(f"{path} holds no *.parquet and no *.avro file: name a file of alerts, or a folder of them")
     rows = _rows(pa.concat_tables(tables), columns)
     if not len(rows["jd"]):
-        raise InputError(f"{path} holds no detection: not one of its rows has a candid")
+        names = ", ".join(map(str, files[:3]))
+        raise InputError(f"{names}{' ...' if len(files) > 3 else ''} holds no detection: not one row has a candid")
     return rows
+
+
+def beside(files: Sequence[Path], tables: Sequence[Table]) -> dict[str, Rows]:
+    """What alert packets have besides detections: table to its rows, in the order in which Cassandra stores them."""
+    avro, found = [each for each in files if _is_avro(each)], dict[str, Rows]()
+    for table in tables:
+        kept: dict[tuple[Any, ...], dict[str, Any]] = {}
+        for path in avro:
+            for object_id, record in _records(path, _BESIDE[table.name]):
+                row = {name.lower(): value for name, value in record.items()} | {table.key.name: object_id}
+                kept[tuple(row[name] for name in (*table.partition_key, *table.clustering))] = row
+        if kept:
+            values = {name: pa.chunked_array([[row.get(name) for row in kept.values()]]) for name in table.typed}
+            found[table.name] = ordered(
+                {name: array(avro[0].parent, values[name], declared) for name, declared in table.typed.items()}, table
+            )
+    return found
 
 
 def chunks(rows: Rows) -> Iterator[Rows]:
@@ -105,7 +139,7 @@ def _packets(paths: Sequence[Path], columns: Mapping[str, str]) -> pa.Table:
     """
     detections: dict[tuple[Any, ...], dict[str, Any]] = {}
     for path in paths:
-        for object_id, packet in _records(path):
+        for object_id, packet in _records(path, _detected):
             row = {name.lower(): value for name, value in packet.items()}
             row["objectid"] = object_id
             _check(path, row)
@@ -120,14 +154,25 @@ def _packets(paths: Sequence[Path], columns: Mapping[str, str]) -> pa.Table:
         raise InputError(f"{paths[0].parent}: a value of the packets does not fit its column: {error}") from error
 
 
-def _records(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """objectId and record of each detection in a file of packets, the histories first."""
+def _detected(packet: Any) -> Iterator[Any]:
+    """Its detections, the history first."""
+    yield from (each for each in packet["prv_candidates"] or () if each.get("candid") is not None)
+    yield packet["candidate"]
+
+
+_BESIDE: Mapping[str, Callable[[Any], Iterable[Any]]] = {
+    "noncandidates": lambda packet: (each for each in packet["prv_candidates"] or () if each.get("candid") is None),
+    "forcedphot": lambda packet: packet.get("fp_hists") or (),
+}
+
+
+def _records(path: Path, of: Callable[[Any], Iterable[Any]]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """objectId and record of what ``of`` takes from each packet of a file."""
     try:
         with path.open("rb") as file:
             packets: Iterator[Any] = fastavro.reader(file)
             for packet in packets:
-                history = [each for each in packet["prv_candidates"] or () if each.get("candid") is not None]
-                for record in (*history, packet["candidate"]):
+                for record in of(packet):
                     yield packet["objectId"], record
     except (KeyError, TypeError) as error:
         raise InputError(f"{path} is no ZTF alert packet: it has no {error}") from error

@@ -14,7 +14,7 @@ Rows: TypeAlias = dict[str, Array]
 CHUNK = 40_000
 """Rows that are in memory at a time, about 25 MB."""
 
-STORED = {"double": ">f8", "float": ">f4", "bigint": ">i8", "int": ">i4"}
+STORED = {"double": ">f8", "float": ">f4", "bigint": ">i8", "int": ">i4", "boolean": "?"}
 """CQL's numeric types as Cassandra serialises them; every other type here is text."""
 
 

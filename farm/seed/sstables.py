@@ -12,7 +12,7 @@ from typing import IO
 from farm.errors import SetupError
 from farm.seed.rows import END, Rows, chunk, header
 from features.declare import Table
-from features.schema import cql_ddl
+from features.schema import cql_ddl, cql_name
 
 SOURCE = Path(__file__).with_name("SSTableFeed.java")
 JAVA = (
@@ -35,7 +35,7 @@ class Feed:
 
     def add(self, rows: Rows) -> None:
         """Rows after those that were added before, in the order of their tokens."""
-        count = len(rows["jd"])
+        count = len(next(iter(rows.values())))
         self._pipe.write(chunk(rows, self._columns, count))
         self.rows += count
 
@@ -73,7 +73,7 @@ def feed(jars: Path, classes: Path, table: Table, keyspace: str, folder: Path) -
 
 
 def _insert(table: Table, keyspace: str) -> str:
-    names, marks = ", ".join(column.name for column in table.columns), ", ".join("?" for _ in table.columns)
+    names, marks = ", ".join(cql_name(column.name) for column in table.columns), ", ".join("?" for _ in table.columns)
     return f"INSERT INTO {keyspace}.{table.name} ({names}) VALUES ({marks})"  # noqa: S608
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import ssl
+import struct
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,19 +20,23 @@ from cassandra.protocol import NumpyProtocolHandler
 from cassandra.query import tuple_factory
 from numpy.typing import NDArray
 
+from features.curves import null_value
 from features.declare import Table
 from features.rebuild.errors import CassandraError, ReadError
 from features.rebuild.pages import FIRST_TOKEN, LAST_TOKEN, Keys, Page, Query, Range, Request
 from features.rebuild.settings import Settings
+from features.schema import cql_name
 
 TIMEOUT = 20.0
 """Seconds that a page may take; the server's own limit for a range is 10 by default."""
+_ALIKE = ({"smallint", "int", "bigint"}, {"float", "double"}, {"ascii", "varchar", "text"})
+"""Types of columns that come to numpy as the same kind."""
 PROTOCOL = 4
 """Of the wire. 5 would checksum each frame in Python."""
 
 
 def native(column: NDArray[Any]) -> NDArray[Any]:
-    """A column as the driver parsed it, in the machine's byte order; where it is masked, NaN.
+    """A column as the driver parsed it, in the machine's byte order; where it is masked, the NaN ``null_value``.
 
     Stands for the driver's own function of this purpose, which calls ``ndarray.newbyteorder``: NumPy 2 has it no more,
     and the driver then returns no rows and raises nothing. Whole numbers that are missing somewhere become float64.
@@ -43,23 +48,28 @@ def native(column: NDArray[Any]) -> NDArray[Any]:
     missing = np.ma.getmaskarray(column)
     if missing.any():
         values = values.astype(np.float64) if values.dtype.kind == "i" else values
-        values[missing] = np.nan
+        values[missing] = null_value(values.dtype)
     return values
 
 
 driver_parser.make_native_byteorder = native
 
 
-class Detections:
-    """The table of detections; made by ``connect``."""
+class TableReader:
+    """A table, of which some columns are read; made by ``connect``."""
 
     def __init__(self, session: Session, table: Table, columns: Sequence[str]) -> None:
         self._session = session
-        self._key = table.partition_key[0]
-        select = f"SELECT {', '.join(columns)} FROM {table.name} WHERE"  # noqa: S608
+        self._column = table.key.name
+        self._key = cql_name(self._column)
+        self._whole = table.key.dtype.kind == "i"
+        select = f"SELECT {', '.join(map(cql_name, columns))} FROM {table.name} WHERE"  # noqa: S608
         self._scan = session.prepare(f"{select} token({self._key}) > ? AND token({self._key}) <= ?")
+        _require_types(self._scan, table)
         self._keyed = session.prepare(f"{select} {self._key} IN ?")
         self._table = table.name
+        self.others: dict[str, TableReader] = {}
+        self.nothing = {name: np.empty(0, table.typed[name].dtype) for name in columns if name != self._column}
 
     def check(self) -> dict[str, Any]:
         """Cassandra's version, and the milliseconds that its smallest query takes, the best of three."""
@@ -71,8 +81,9 @@ class Detections:
         self.holds(Range(FIRST_TOKEN, LAST_TOKEN))
         return {"version": str(rows["release_version"][0]), "latency_ms": round(1000 * min(seconds), 3)}
 
-    def token(self, object_id: str) -> int:
-        return int(Murmur3Token.hash_fn(object_id.encode()))
+    def token(self, object_id: Any) -> int:
+        packed = struct.pack(">q", object_id) if self._whole else object_id.encode()
+        return int(Murmur3Token.hash_fn(packed))
 
     def fetch(self, request: Request, deliver: Callable[[Page | Exception], None]) -> None:
         """As ``pages.Reader``."""
@@ -85,7 +96,7 @@ class Detections:
             return
         future.add_callbacks(lambda _rows: deliver(self._page(future)), lambda error: deliver(self._failure(error)))
 
-    def ids(self, tokens: Range) -> list[str]:
+    def ids(self, tokens: Range) -> list[Any]:
         """As ``pages.Reader``."""
         select = f"SELECT DISTINCT {self._key} FROM {self._table}"  # noqa: S608
         try:
@@ -121,7 +132,7 @@ class Detections:
         try:
             result = future.result()
             columns = _arrays(result)
-            return Page(columns.pop(self._key), columns, result.paging_state)
+            return Page(columns.pop(self._column), columns, result.paging_state)
         except Exception as error:  # the driver would log what a callback raises, and nobody would ever hear of it
             return error
 
@@ -142,12 +153,30 @@ def _arrays(result: Any) -> dict[str, NDArray[Any]]:
     raise CassandraError("the driver loses rows on their way to numpy: this version of it does not fit NumPy's")
 
 
+def _require_types(statement: Any, table: Table) -> None:
+    """Raises CassandraError where a column that is read has another type than the declared one."""
+    declared = {cql_name(column.name).strip('"'): column.cql for column in table.columns}
+    found = {name: kind.typename for _, _, name, kind in statement.result_metadata}
+    wrong = [
+        f"{name} is {kind} and {declared[name]} is declared"
+        for name, kind in found.items()
+        if kind != declared[name] and not any({kind, declared[name]} <= each for each in _ALIKE)
+    ]
+    if wrong:
+        raise CassandraError(
+            f"table {table.name} has columns of other types than are declared ({', '.join(wrong)}): it is no table of"
+            " these light curves, or the declarations are of another time"
+        )
+
+
 _PLAIN = Session.client_protocol_handler
 
 
 @contextmanager
-def connect(settings: Settings, table: Table, columns: Sequence[str]) -> Iterator[Detections]:
-    """The table of detections, of which only ``columns`` are read.
+def connect(
+    settings: Settings, table: Table, columns: Sequence[str], others: Sequence[tuple[Table, Sequence[str]]] = ()
+) -> Iterator[TableReader]:
+    """The table of detections, of which only ``columns`` are read, and the same of ``others`` beside it.
 
     Raises CassandraError where no node answers, the account is refused, a table or column is not there, or the driver
     loses rows on their way to numpy.
@@ -160,12 +189,16 @@ def connect(settings: Settings, table: Table, columns: Sequence[str]) -> Iterato
         session.client_protocol_handler = NumpyProtocolHandler
         if len(_arrays(session.execute("SELECT key, gossip_generation FROM system.local"))["key"]) != 1:
             raise CassandraError("system.local does not have one row")
-        yield Detections(session, table, columns)
+        reader = TableReader(session, table, columns)
+        reader.others = {other.name: TableReader(session, other, read) for other, read in others}
+        yield reader
     except NoHostAvailable as error:
         reasons = "; ".join(dict.fromkeys(str(each) for each in error.errors.values()))
         raise CassandraError(f"{where} is not there or refuses {settings.username}: {reasons or error}") from error
     except Unauthorized as error:
-        raise CassandraError(f"{where}: {settings.username} may not read {settings.keyspace}.{table.name}") from error
+        raise CassandraError(
+            f"{where}: {settings.username} may not read keyspace {settings.keyspace}: {error}"
+        ) from error
     except DriverException as error:
         raise CassandraError(f"{where}: {error}") from error
     finally:

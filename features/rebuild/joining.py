@@ -20,10 +20,10 @@ class Joiner:
     limit: int
     """An object with more rows than this is left out, and stands in ``too_wide`` with the number of its rows."""
     batch: int = BATCH
-    too_wide: dict[str, int] = field(default_factory=dict)
+    too_wide: dict[Any, int] = field(default_factory=dict)
     _pages: list[Page] = field(default_factory=list)
     _rows: int = 0
-    _open: str | None = None
+    _open: Any = None
     """The last object, of which rows may follow."""
     _open_rows: int = 0
 
@@ -33,7 +33,7 @@ class Joiner:
         if not len(page):
             return None
         page = _shared(page)
-        last = page.ids[-1]
+        last = page.ids[-1:].tolist()[0]
         tail = len(page) - _first_of_last(page.ids)
         self._open_rows = tail + (self._open_rows if tail == len(page) and last == self._open else 0)
         self._open = last
@@ -87,23 +87,25 @@ class Joiner:
         wide = counts > self.limit
         if not wide.any():
             return whole
-        self.too_wide |= dict(zip(whole.ids[starts[wide]], counts[wide].tolist(), strict=True))
+        self.too_wide |= dict(zip(whole.ids[starts[wide]].tolist(), counts[wide].tolist(), strict=True))
         return _slice(whole, np.repeat(~wide, counts))
 
 
-def _starts(ids: NDArray[np.object_]) -> NDArray[np.int64]:
+def _starts(ids: NDArray[Any]) -> NDArray[np.int64]:
     """Where each object's rows begin."""
     return np.flatnonzero(np.concatenate(([True], ids[1:] != ids[:-1]))) if len(ids) else np.empty(0, np.int64)
 
 
 def _shared(page: Page) -> Page:
     """The page with one and the same str for all rows of an object, which spares memory and comparisons."""
+    if page.ids.dtype != object:
+        return page
     starts = _starts(page.ids)
     ids = np.repeat(page.ids[starts], np.diff(np.append(starts, len(page))))
     return Page(ids, page.columns, page.state)
 
 
-def _first_of_last(ids: NDArray[np.object_]) -> int:
+def _first_of_last(ids: NDArray[Any]) -> int:
     """Where the last object's rows begin."""
     others = np.flatnonzero(ids != ids[-1])
     return int(others[-1]) + 1 if len(others) else 0

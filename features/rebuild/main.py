@@ -6,10 +6,13 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from features import survey
+from features import DEFAULT as SURVEY
+from features import SURVEYS, survey
+from features.declare import Survey
 from features.errors import InputError
+from features.given import Given
 from features.rebuild.errors import CassandraError, Exit
 from features.rebuild.pages import FIRST_TOKEN, LAST_TOKEN, Range
 from features.rebuild.settings import DEFAULT, load
@@ -57,6 +60,11 @@ def parser() -> argparse.ArgumentParser:
     what.add_argument("--range", type=tokens, metavar="LO:HI", help="objects with LO < token <= HI")
     what.add_argument("--objects", type=Path, metavar="FILE", help="objects by name, one a line")
     what.add_argument("--check", action="store_true", help="only test the way to Cassandra, and print JSON")
+    made.add_argument("--survey", choices=SURVEYS, default=SURVEY, help="whose objects")
+    made.add_argument(
+        "--given", type=Path, metavar="FILE", help="Parquet: what comes from outside Cassandra, an object a row"
+    )
+    made.add_argument("--as-lasair", action="store_true", help="with the original code's defects")
     made.add_argument("--window", type=days, metavar="DAYS|all", help="what to use of a light curve, from its end")
     made.add_argument("--out", type=csv_file, metavar="FILE", help="the part's CSV; its manifest is written beside it")
     made.add_argument("--cassandra", type=Path, default=DEFAULT, metavar="FILE", help="how to reach Cassandra")
@@ -79,21 +87,39 @@ def names(file: Path) -> list[str]:
     return found
 
 
+def keys(named: Sequence[str], survey: Survey) -> list[Any]:
+    """Names of objects as the survey's keys. Raises InputError for one that is none."""
+    if survey.key.dtype.hasobject:
+        return list(named)
+    for name in named:
+        if not re.fullmatch(r"-?\d{1,19}", name):
+            raise InputError(f"{name!r} is no {survey.key.name}, which is a whole number")
+    return [int(name) for name in named]
+
+
 def work(arguments: argparse.Namespace) -> Exit:
     from features.rebuild.cluster import connect
     from features.rebuild.progress import Progress
     from features.rebuild.rebuild import Limits, rebuild
 
-    ztf = survey("ztf")
+    try:
+        whole = survey(arguments.survey, arguments.as_lasair)
+    except ValueError as error:
+        raise InputError(str(error)) from error
     settings = load(arguments.cassandra)
     wanted = arguments.range or (names(arguments.objects) if arguments.objects else None)
-    with connect(settings, ztf.detections, ztf.inputs) as reader:
+    if isinstance(wanted, list):
+        wanted = keys(wanted, whole)
+    given = Given(whole, arguments.given)
+    with connect(settings, whole.detections, whole.inputs, whole.beside) as reader:
         if wanted is None:
             sys.stdout.write(json.dumps({"schema": 1, **reader.check()}) + "\n")
             return Exit.OK
         limits = Limits(arguments.reads, arguments.page, arguments.max_partition_rows, arguments.max_rows_per_second)
         progress = Progress.from_environment()
-        done = rebuild(reader, ztf, wanted, arguments.window, arguments.out, limits, settings.consistency, progress)
+        done = rebuild(
+            reader, whole, wanted, arguments.window, arguments.out, limits, settings.consistency, progress, given
+        )
     _tell([f"unread: {name}: {why}" for name, why in sorted(done.unread.items())])
     _tell([f"not computed: {failure}" for failure in done.failures])
     sys.stderr.write(f"{done.objects} objects of {done.rows} rows, {len(done.unread)} unread\n")

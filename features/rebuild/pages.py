@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Protocol
 
-import numpy as np
 from numpy.typing import NDArray
 
 FIRST_TOKEN, LAST_TOKEN = -(2**63), 2**63 - 1
@@ -28,7 +27,7 @@ class Range:
 class Keys:
     """Rows of these objects."""
 
-    ids: tuple[str, ...]
+    ids: tuple[Any, ...]
 
 
 Query = Range | Keys
@@ -47,8 +46,8 @@ class Request:
 class Page:
     """Rows in the order of the table. No column is masked: a missing number is NaN, a missing text None."""
 
-    ids: NDArray[np.object_]
-    """objectId of each row."""
+    ids: NDArray[Any]
+    """Key of each row: objects (str) or int64."""
     columns: Mapping[str, NDArray[Any]]
     state: bytes | None
     """Where the next page begins; None after the last one."""
@@ -58,7 +57,15 @@ class Page:
 
 
 class Reader(Protocol):
-    """Reads pages in the background."""
+    """Reads pages of a table in the background."""
+
+    @property
+    def others(self) -> Mapping[str, "Reader"]:
+        """Readers of the further tables, by name."""
+
+    @property
+    def nothing(self) -> Mapping[str, NDArray[Any]]:
+        """The columns of a page without rows."""
 
     def fetch(self, request: Request, deliver: Callable[[Page | Exception], None]) -> None:
         """Ask for a page; ``deliver`` is called with it, perhaps by another thread, or with what went wrong.
@@ -66,11 +73,11 @@ class Reader(Protocol):
         A ReadError is worth another try, any other exception is not.
         """
 
-    def ids(self, tokens: Range) -> list[str]:
+    def ids(self, tokens: Range) -> list[Any]:
         """The objects of a range, in the order of their tokens. Raises CassandraError."""
 
     def holds(self, query: Query) -> bool:
         """Whether the query has a row, asked in another way than ``fetch``. Raises CassandraError."""
 
-    def token(self, object_id: str) -> int:
+    def token(self, object_id: Any) -> int:
         """The token of an object."""

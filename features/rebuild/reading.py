@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Any
 
 from features.curves import LightCurves
 from features.rebuild.errors import CassandraError, ReadError
@@ -15,6 +16,8 @@ from features.rebuild.pages import Keys, Page, Query, Range, Reader, Request
 
 KEYS = 100
 """Objects of one keyed read."""
+ABSENT = "it has no rows"
+"""Of an object that was asked for by name."""
 TRIES = 4
 """Further tries of a read that a node began and did not end."""
 
@@ -30,9 +33,9 @@ class Stream:
     state: bytes | None = None
     tries: int = 0
     rows: int = 0
-    at: str | None = None
+    at: Any = None
     """The last object of which a row has come."""
-    named: set[str] = field(default_factory=set)
+    named: set[Any] = field(default_factory=set)
     """Objects that were asked for by name and of which no row has come."""
     most: int = 0
     """Queries that there were."""
@@ -41,7 +44,7 @@ class Stream:
         self.most = len(self.queries)
         self.named |= {name for query in self.queries if isinstance(query, Keys) for name in query.ids}
 
-    def fraction(self, token: Callable[[str], int]) -> float:
+    def fraction(self, token: Callable[[Any], int]) -> float:
         """How much of it is read, in the mind of a progress bar."""
         if not self.queries:
             return 1.0
@@ -58,7 +61,7 @@ def streams(queries: Sequence[Query], parts: int, limit: int) -> list[Stream]:
     return [Stream(number, share, Joiner(limit)) for number, share in enumerate(shares)]
 
 
-def keyed(ids: Iterable[str], reader: Reader) -> list[Query]:
+def keyed(ids: Iterable[Any], reader: Reader) -> list[Query]:
     """Reads of the named objects, each of neighbours on the ring of tokens."""
     ordered = sorted(set(ids), key=lambda name: (reader.token(name), name))
     return [Keys(tuple(ordered[first : first + KEYS])) for first in range(0, len(ordered), KEYS)]
@@ -80,7 +83,7 @@ class Reading:
     reader: Reader
     streams: Sequence[Stream]
     pace: Pace
-    unread: dict[str, str] = field(default_factory=dict)
+    unread: dict[Any, str] = field(default_factory=dict)
     """Objects that could not be read, and why."""
     _answers: queue.SimpleQueue[tuple[Stream, Page | Exception, float]] = field(default_factory=queue.SimpleQueue)
     _due: list[tuple[float, int]] = field(default_factory=list)
@@ -140,7 +143,7 @@ class Reading:
         stream.tries, stream.state = 0, page.state
         stream.rows += len(page)
         if len(page):
-            stream.at = page.ids[-1]
+            stream.at = page.ids[-1:].tolist()[0]
         if stream.named:
             stream.named -= set(page.ids.tolist())
         if page.state is None:
@@ -163,7 +166,7 @@ class Reading:
         for name, rows in stream.joiner.too_wide.items():
             self.unread[name] = f"PartitionTooWide: {rows} rows, the limit is {stream.joiner.limit}"
         for name in stream.named:
-            self.unread.setdefault(name, "it has no rows")
+            self.unread.setdefault(name, ABSENT)
 
     def _again(self, stream: Stream, error: ReadError) -> Iterator[Batch]:
         """Try once more after a while; in the end find the object that is at fault, and give that up."""
@@ -186,7 +189,7 @@ class Reading:
         self._go_on(stream)
         yield from self._end(stream)
 
-    def _narrower(self, query: Query, stream: Stream, at: str | None) -> list[Query]:
+    def _narrower(self, query: Query, stream: Stream, at: Any) -> list[Query]:
         """What is left to read of a query that failed at the object ``at``, in smaller queries."""
         if isinstance(query, Keys):
             return [Keys((name,)) for name in query.ids if name == at or name in stream.named]

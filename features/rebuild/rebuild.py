@@ -1,19 +1,20 @@
 """A task: light curves from Cassandra, features, a part."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from features.batch import compute
 from features.declare import Survey
+from features.given import Given
 from features.rebuild.errors import CassandraError
-from features.rebuild.pace import Pace
+from features.rebuild.joined import Joined
 from features.rebuild.pages import Query, Range, Reader
 from features.rebuild.part import Ordered, atomic, task, write_manifest
 from features.rebuild.progress import Progress
-from features.rebuild.reading import Reading, keyed, streams
+from features.rebuild.reading import keyed
 from features.schema import header, schema_hash
 from features.text import csv_text
 
@@ -37,7 +38,7 @@ class Done:
 
     rows: int
     objects: int
-    unread: dict[str, str]
+    unread: dict[Any, str]
     """Objects that could not be read, and why."""
     failures: list[str]
     """Features that could not be computed; they are missing in the part."""
@@ -46,21 +47,22 @@ class Done:
 def rebuild(
     reader: Reader,
     survey: Survey,
-    wanted: Range | Sequence[str],
+    wanted: Range | Sequence[Any],
     window: float | Literal["all"],
     out: Path,
     limits: Limits,
     consistency: str,
     progress: Progress,
+    given: Given | None = None,
 ) -> Done:
     """Compute the features of every object of a range of tokens, or of a list, and write the part ``out``.
 
     Raises CassandraError where Cassandra cannot be read; then there is no part.
     """
     read_at = datetime.now(UTC)
-    asked = wanted.split(limits.reads) if isinstance(wanted, Range) else keyed(wanted, reader)
-    pace = Pace(limits.reads, limits.page, limits.rows_per_second)
-    reading = Reading(reader, streams(asked, limits.reads, limits.partition), pace)
+    asked: list[Query] = [*wanted.split(limits.reads)] if isinstance(wanted, Range) else keyed(wanted, reader)
+    reading = Joined(reader, asked, limits)
+    given = given or Given(survey)
     objects = 0
     failures: list[str] = []
     with atomic(out) as file:
@@ -68,7 +70,10 @@ def rebuild(
         ordered.write(0, (",".join(header(survey)) + "\n").encode())
         for batch in reading.batches():
             if batch.curves is not None:
-                rows = compute(survey, batch.curves, None if window == "all" else window)
+                curves = (
+                    replace(batch.curves, given=given.of(batch.curves.object_id)) if survey.external else batch.curves
+                )
+                rows = compute(survey, curves, None if window == "all" else window)
                 ordered.write(batch.stream, csv_text(rows).encode())
                 failures += [f"{each.family} of {each.object_id}: {each.error}" for each in rows.failures]
                 objects += len(rows)
@@ -82,18 +87,20 @@ def rebuild(
         "window": window,
         "rows": reading.rows,
         "objects": objects,
-        "unread": sorted(reading.unread),
+        "unread": sorted(map(str, reading.unread)),
         "sha256": ordered.digest.hexdigest(),
         "schema": schema_hash(survey),
+        "given": list(given.names),
+        "as_lasair": survey.as_lasair,
         "read_at": read_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "consistency": consistency,
     })  # fmt: skip
     return Done(reading.rows, objects, reading.unread, failures)
 
 
-def _doubt(reading: Reading, asked: Sequence[Query]) -> None:
-    """Raises CassandraError where no row came though one is there."""
-    if reading.rows == 0:
-        for query in asked:
-            if isinstance(query, Range) and reading.reader.holds(query):
+def _doubt(reading: Joined, asked: Sequence[Query]) -> None:
+    """Raises CassandraError where no row of a table came though one is there."""
+    for reader in reading.silent() if reading.reading.rows else [reading.reader]:
+        for query in asked if reader in reading.silent() else ():
+            if isinstance(query, Range) and reader.holds(query):
                 raise CassandraError(f"no row came of {query}, where there are rows: the driver lost them")

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from features.batch import single
-from features.declare import Survey
+from features.declare import Guard, Survey
 from features.ztf import averages, colour, counts, latest, magnitudes, positions, slopes
 from features.ztf.notes import DEVIATIONS, NOTES
-from features.ztf.tables import CANDIDATES, INDEXES, KEY, ORDER
+from features.ztf.tables import CANDIDATES, FORCEDPHOT, INDEXES, KEY, NONCANDIDATES, ORDER
 
 SURVEY = Survey(
     name="ztf",
@@ -30,7 +30,9 @@ SURVEY = Survey(
         latest.solar_system,
     ),
     indexes=INDEXES,
-    tables=(CANDIDATES,),
+    tables=(CANDIDATES, NONCANDIDATES, FORCEDPHOT),
+    guard=Guard("jdmax", "ncand"),
+    window=30,
     notes=NOTES,
     deviations=DEVIATIONS,
 )

@@ -33,6 +33,43 @@ CANDIDATES = Table(
     clustering=("jd", "candid"),
 )
 
+NONCANDIDATES = Table(
+    "noncandidates",
+    (
+        *(Column("objectid", "ascii"), Column("jd", "double")),
+        *(Column("diffmaglim", "float"), Column("fid", "int"), Column("field", "int"), Column("magzpsci", "float")),
+        *(Column("magzpscirms", "float"), Column("magzpsciunc", "float"), Column("nid", "int")),
+    ),
+    partition_key=("objectid",),
+    clustering=("jd",),
+)
+"""Upper limits: exposures in which the object was not detected."""
+
+_FORCEDPHOT = {
+    "ascii": "procstatus",
+    "bigint": "pid rfid",
+    "double": "decnr ranr",
+    "float": """
+        adpctdif1 adpctdif2 chinr clrcoeff clrcounc diffmaglim distnr exptime forcediffimflux forcediffimfluxunc magnr
+        magzpsci magzpscirms magzpsciunc scibckgnd scisigpix sciinpseeing sharpnr sigmagnr
+    """,
+    "int": "fid field programid rcid",
+}
+
+FORCEDPHOT = Table(
+    "forcedphot",
+    (
+        *(Column("objectid", "ascii"), Column("jd", "double")),
+        *sorted(
+            (Column(name, cql) for cql, names in _FORCEDPHOT.items() for name in names.split()),
+            key=lambda column: column.name,
+        ),
+    ),
+    partition_key=("objectid",),
+    clustering=("jd",),
+)
+"""Forced photometry: the flux of the difference image at the object's place, in every exposure."""
+
 KEY = Feature("objectId", "varchar(16)", "", "never", "Name of the object.", PACKET)
 
 _ORDER = """

@@ -19,6 +19,7 @@ from features.declare import Feature, family
 from features.ztf import create_features
 
 SURVEY = features.survey("ztf")
+ORDER = SURVEY.detections.clustering
 ROW = {
     "candid": 1, "jd": 2459000.5, "nid": 1246, "fid": 1, "isdiffpos": "t", "ra": 10.0, "dec": 20.0,
     "magpsf": 18.0, "sigmapsf": 0.1, "rb": 0.9, "drb": None, "sgmag1": 17.0, "srmag1": 16.5, "sgscore1": 0.5,
@@ -105,7 +106,7 @@ def test_a_key_that_is_absent_is_not_a_key_that_is_null() -> None:
 
 def test_an_earlier_key_does_not_reach_into_the_window() -> None:
     absent = {name: value for name, value in ROW.items() if name != "sgmag1"} | {"candid": 2, "jd": 2459100.5}
-    curves = LightCurves.from_dicts("ZTF18aaaaaaa", [ROW, absent], SURVEY.inputs)
+    curves = LightCurves.from_dicts("ZTF18aaaaaaa", [ROW, absent], SURVEY.inputs, ORDER)
     assert next(compute(SURVEY, curves, 30).dicts())["sgmag1"] is None
     assert next(compute(SURVEY, curves, None).dicts())["sgmag1"] == 17.0
 

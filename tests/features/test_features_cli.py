@@ -230,13 +230,13 @@ def test_diff_refuses_a_file_without_objects(cli: Cli, tmp_path: Path) -> None:
 
 def test_the_schema_is_printed_for_other_programs(cli: Cli) -> None:
     from features import schema
-    from features.docs import markdown
+    from features.docs import page
 
     assert cli("ddl") == (0, schema.ddl(SURVEY), "")
     assert cli("ddl", "--survey", "ztf", "--table", "new")[1].startswith("CREATE TABLE IF NOT EXISTS `new` (")
-    assert cli("cql", "--keyspace", "lasair")[1] == schema.cql_ddl(SURVEY.detections, "lasair")
+    assert cli("cql", "--keyspace", "lasair")[1] == "".join(schema.cql_ddl(each, "lasair") for each in SURVEY.tables)
     assert cli("hash") == (0, schema.schema_hash(SURVEY) + "\n", "")
-    assert cli("docs")[1] == markdown(SURVEY)
+    assert cli("docs")[1] == page()
 
 
 def test_a_feature_that_cannot_be_computed_is_told_and_the_rest_is_written(
@@ -247,7 +247,7 @@ def test_a_feature_that_cannot_be_computed_is_told_and_the_rest_is_written(
         raise ZeroDivisionError("no good")
 
     survey = dataclasses.replace(SURVEY, families=(*SURVEY.families, careful))
-    monkeypatch.setattr(features, "survey", lambda name: survey)
+    monkeypatch.setattr(features, "survey", lambda *_told: survey)
     source, out = parquet(tmp_path / "in.parquet", ROWS), tmp_path / "out.parquet"
     code, _, error = cli("compute", "--candidates", source, "--window", "all", "--out", out)
     assert code == 17

@@ -90,7 +90,7 @@ def test_the_command_says_that_all_is_well(capsys: pytest.CaptureFixture[str]) -
 def test_the_command_ends_with_the_code_of_a_bad_release(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("features.survey", lambda _name: bent(2.0))
+    monkeypatch.setattr("features.survey", lambda *_told: bent(2.0))
     assert main(["golden"]) == 13
     said = capsys.readouterr()
     assert "ncand" in said.err

@@ -15,6 +15,7 @@ import features
 from features.batch import LightCurves, compute
 
 SURVEY = features.survey("ztf")
+ORDER = SURVEY.detections.clustering
 EXACT = 1e-10
 """Absolute: positions cancel to this many degrees or arcseconds, whatever the order of a sum."""
 
@@ -76,7 +77,7 @@ def assert_plain(rows: list[dict[str, Any]], found: dict[str, Any], window: floa
 @given(st.integers(0, 2**64), st.sampled_from([None, 1e-9, 7.0, 30.0]))
 def test_the_fast_code_gives_what_the_plain_code_gives(seed: int, window: float | None) -> None:
     rows = light_curve(seed)
-    found = compute(SURVEY, LightCurves.from_dicts("ZTF18aaaaaaa", rows, SURVEY.inputs), window)
+    found = compute(SURVEY, LightCurves.from_dicts("ZTF18aaaaaaa", rows, SURVEY.inputs, ORDER), window)
     assert not found.failures
     assert_plain(rows, next(found.dicts()), window)
 
@@ -108,7 +109,7 @@ def curves_of(objects: dict[str, list[dict[str, Any]]]) -> LightCurves:
             missing = [row.get(column.name) is None for row in rows]
             filled = [0 if null else row[column.name] for row, null in zip(rows, missing, strict=True)]
             columns[column.name] = np.ma.MaskedArray(np.array(filled, NARROW[column.cql]), missing)
-    return LightCurves.from_rows(columns.pop("objectid"), columns)
+    return LightCurves.from_rows(columns.pop("objectid"), columns, ORDER)
 
 
 def wide_rows(size: int, seed: int) -> list[dict[str, Any]]:
@@ -138,5 +139,5 @@ def wide_rows(size: int, seed: int) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("window", [None, 30.0])
 def test_a_wide_light_curve_gives_what_the_plain_code_gives(window: float | None) -> None:
     rows = wide_rows(20_000, seed=1)
-    curves = LightCurves.from_dicts("ZTF18aaaaaaa", rows, SURVEY.inputs)
+    curves = LightCurves.from_dicts("ZTF18aaaaaaa", rows, SURVEY.inputs, ORDER)
     assert_plain(rows, next(compute(SURVEY, curves, window).dicts()), window)

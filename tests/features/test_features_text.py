@@ -17,6 +17,7 @@ from features.declare import Feature
 from features.text import csv_text, write_header, write_rows
 
 SURVEY = features.survey("ztf")
+ORDER = SURVEY.detections.clustering
 DOUBLE, FLOAT, INT, TEXT = (
     Feature(name, sql, "", "", "", "")
     for name, sql in (("d", "double"), ("f", "float"), ("i", "bigint(20)"), ("t", "varchar(16)"))
@@ -97,7 +98,7 @@ def test_an_id_of_an_htm_triangle_keeps_all_its_digits() -> None:
 
 def test_a_part_is_its_header_and_a_line_an_object() -> None:
     rows = [{"candid": n, "jd": 2459000.5 + n, "magpsf": 18.0, "fid": 1} for n in range(3)]
-    curves = LightCurves.from_dicts("ZTF18aaaaaaa", rows, SURVEY.inputs)
+    curves = LightCurves.from_dicts("ZTF18aaaaaaa", rows, SURVEY.inputs, ORDER)
     file = io.BytesIO()
     write_header(SURVEY, file)
     assert write_rows(compute(SURVEY, curves, None), file) == 1
@@ -117,6 +118,6 @@ def test_what_is_computed_is_never_nan_or_infinite() -> None:
             [(2459000.5, 1e308, math.inf), (2459000.5, -1e308, 1.0), (1e300, math.inf, 2.0)]
         )
     ]
-    found = compute(SURVEY, LightCurves.from_dicts("ZTF18aaaaaaa", rows, SURVEY.inputs), None)
+    found = compute(SURVEY, LightCurves.from_dicts("ZTF18aaaaaaa", rows, SURVEY.inputs, ORDER), None)
     assert not found.failures
     assert not {"nan", "inf", "-inf"} & set(csv_text(found).strip().split(","))

@@ -29,6 +29,7 @@ class MemoryTable:
     """Whether they fail because no node is there."""
     silent: bool = False
     """Whether pages come without rows, as with a driver that does not fit NumPy."""
+    others: dict[str, "MemoryTable"] = field(default_factory=dict)
     asked: list[Request] = field(default_factory=list)
     most_at_once: int = 0
     _at_once: int = 0
@@ -41,6 +42,10 @@ class MemoryTable:
             jd = np.concatenate([np.arange(self.curves[name], dtype=float) for name in ordered] or [np.empty(0)])
             self.columns = {"jd": jd, "candid": np.arange(len(jd))}
         self.tokens = np.array([self.token(name) for name in self.names], dtype=np.int64)
+
+    @property
+    def nothing(self) -> dict[str, NDArray[Any]]:
+        return {name: values[:0] for name, values in self.columns.items()}
 
     def token(self, object_id: str) -> int:
         return int(Murmur3Token.hash_fn(object_id.encode()))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from farm.errors import Exit as FarmExit
+from features.curves import null
 from features.errors import InputError
 from features.rebuild.cluster import native
 from features.rebuild.errors import Exit
@@ -107,3 +108,19 @@ def test_a_number_that_is_null_is_nan(code: str, kind: str) -> None:
     assert found.dtype == np.dtype(kind)
     assert found[0] == 1
     assert np.isnan(found[1])
+
+
+@pytest.mark.parametrize("code", [">f8", ">f4"])
+def test_a_number_that_is_null_is_told_from_one_that_is_not_a_number(code: str) -> None:
+    found = native(np.ma.array(np.array([1, np.nan, 2], dtype=code), mask=[False, False, True]))
+    joined = np.concatenate([found, found[::-1].copy()])[np.arange(6)]
+    assert null(joined).tolist() == [False, False, True, True, False, False]
+    assert np.isnan(joined).tolist() == [False, True, True, True, True, False]
+
+
+def test_a_survey_without_the_original_s_defects_is_not_computed_with_them(tmp_path: Path) -> None:
+    done = command("--range", "0:1", "--as-lasair", "--window", "30", "--out", str(tmp_path / "a.csv"))
+    assert done.returncode == Exit.INPUT
+    assert done.stderr == (
+        "rebuild_objects: survey ztf keeps none of the original code's defects: leave out --as-lasair\n"
+    )

@@ -102,7 +102,7 @@ def program(provisioned: None, tmp_path_factory: pytest.TempPathFactory) -> Iter
     pq.write_table(pa.table(columns | {"isdiffpos": ["t"] * WIDE_ROWS}), wide)
     with own_keyspace() as keyspace:
         driver.seed(driver.simulated(300, 20, 5), "refuse", keyspace, io.StringIO())
-        driver.seed(driver.from_files(wide), "append", keyspace, io.StringIO())
+        driver.seed(driver.from_files([wide]), "append", keyspace, io.StringIO())
         with settings_for(keyspace) as settings:
             yield Program(settings)
 
@@ -113,7 +113,7 @@ def whole(program: Program) -> Part:
 
 
 def test_the_part_is_what_the_features_of_the_light_curves_are(whole: Part) -> None:
-    chunk = next(iter(driver.simulated(300, 20, 5).chunks()))
+    chunk = next(iter(driver.simulated(300, 20, 5).chunks()))["candidates"]
     types = {column.name: column.cql for column in survey("ztf").detections.columns}
     columns = {}
     for name in survey("ztf").inputs:

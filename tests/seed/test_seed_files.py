@@ -10,13 +10,18 @@ import pyarrow.parquet as pq
 import pytest
 
 from farm.errors import InputError
-from farm.seed.files import chunks, read
+from farm.seed import driver, files
+from farm.seed.files import chunks
 from farm.seed.rows import Rows
 from farm.seed.store import tokens
 from features import survey
 
 COLUMNS = {column.name: column.cql for column in survey("ztf").detections.columns}
 REAL = Path(__file__).parents[3] / "shared" / "data" / "ztf" / "candidates.parquet"
+
+
+def read(path: Path, columns: dict[str, str]) -> Rows:
+    return files.read(files.listed([path]), columns)
 
 
 def detection(**changes: Any) -> dict[str, Any]:
@@ -103,6 +108,31 @@ def test_what_a_history_lacks_does_not_overwrite_what_the_alert_had(tmp_path: Pa
     avro(tmp_path / "1.avro", packet(detection(sgmag1=20.5)))
     avro(tmp_path / "2.avro", later)
     assert read(tmp_path, COLUMNS)["sgmag1"].tolist() == [20.5, 20.75]
+
+
+def test_packets_have_upper_limits_beside_their_detections_each_once(tmp_path: Path) -> None:
+    history = [detection(jd=2458299.5, candid=10), detection(jd=2458298.5, candid=None, fid=2)]
+    path = avro(
+        tmp_path / "a.avro", packet(detection(), *history), packet(detection(jd=2458301.5, candid=13), *history)
+    )
+    found = files.beside([path], survey("ztf").tables[1:])
+    assert found.keys() == {"noncandidates"}
+    rows = found["noncandidates"]
+    assert (rows["objectid"].tolist(), rows["jd"].tolist()) == ([b"ZTF18aaaaaaa"], [2458298.5])
+    assert (rows["fid"].tolist(), rows["diffmaglim"].tolist()) == ([2], [None])
+
+
+def test_a_file_named_as_a_table_has_its_rows(tmp_path: Path) -> None:
+    parquet(tmp_path / "alerts.parquet", detection())
+    limits = [{"objectid": "ZTF18b", "jd": jd, "fid": 2, "nid": 3.0, "diffmaglim": 20.5} for jd in (9.5, 2.5)]
+    parquet(tmp_path / "noncandidates.parquet", *limits)
+    source = driver.from_files([tmp_path])
+    assert source.tables == ("candidates", "noncandidates")
+    assert (source.rows, source.objects) == (1, 1)
+    detections, beside = source.chunks()
+    assert detections["candidates"]["jd"].tolist() == [2458300.5]
+    assert beside["noncandidates"]["jd"].tolist() == [2.5, 9.5]
+    assert beside["noncandidates"]["nid"].dtype == np.int32
 
 
 @pytest.mark.realdata

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def keyspace(provisioned: None) -> Iterator[str]:
-    with own_keyspace() as name:
+    with own_keyspace(tables=driver.SURVEY.tables) as name:
         yield name
 
 
@@ -35,19 +35,20 @@ def rows(keyspace: str) -> int:
 
 @pytest.mark.lab
 def test_every_column_of_every_row_arrives(keyspace: str) -> None:
-    seed(40, 3, "replace", keyspace)
-    source = driver.simulated(40, 20, 3)
-    sent: Rows = next(iter(source.chunks()))
-    sent["htmid16"] = htm_id(sent["ra"], sent["dec"], 16)
-    with admin(keyspace) as table:
-        arrived = table.execute(f"SELECT * FROM {keyspace}.candidates")
-    assert len(arrived) == source.rows
-    for column in driver.SURVEY.detections.columns:
-        values = sent[column.name]
-        if column.cql == "float":
-            values = values.astype(np.float32)
-        expected = [value.decode() if isinstance(value, bytes) else value for value in values.tolist()]
-        assert [getattr(row, column.name) for row in arrived] == expected, column.name
+    source = driver.simulated(40, 20, 3, all_tables=True)
+    driver.seed(source, "replace", keyspace, io.StringIO())
+    sent: dict[str, Rows] = dict(next(iter(source.chunks())))
+    sent["candidates"]["htmid16"] = htm_id(sent["candidates"]["ra"], sent["candidates"]["dec"], 16)
+    for declared in driver.SURVEY.tables:
+        with admin(keyspace) as table:
+            arrived = table.execute(f"SELECT * FROM {keyspace}.{declared.name}")
+        assert len(arrived) == len(sent[declared.name]["jd"]) > 0
+        for column in declared.columns:
+            values = sent[declared.name][column.name]
+            if column.cql == "float":
+                values = values.astype(np.float32)
+            expected = [value.decode() if isinstance(value, bytes) else value for value in values.tolist()]
+            assert [getattr(row, column.name) for row in arrived] == expected, column.name
 
 
 @pytest.mark.lab
@@ -60,6 +61,8 @@ def test_rows_that_stand_are_refused_added_to_or_replaced_as_asked(keyspace: str
     assert 600 < rows(keyspace) <= 800
     assert seed(5, 3, "replace", keyspace).rows == 100
     assert rows(keyspace) == 100
+    with admin(keyspace) as table:
+        assert not table.execute(f"SELECT jd FROM {keyspace}.noncandidates LIMIT 1")
 
 
 @pytest.mark.lab

@@ -1,4 +1,4 @@
-"""See that the current release works here, as the farm's user: health.py ROOT DIGEST KIND ENVIRONMENT.
+"""See that the current release works here, as the farm's user: health.py ROOT DIGEST KIND ENVIRONMENT SURVEY.
 
 The agent starts and says hello; a worker's rebuild reads Cassandra, a loader has the database's client.
 """
@@ -25,7 +25,7 @@ def run(*command):
 
 
 def main():
-    root, digest, kind, environment = Path(sys.argv[1]), *sys.argv[2:]
+    root, digest, kind, environment, survey = Path(sys.argv[1]), *sys.argv[2:]
     current = root / "current"
     found = json.loads((current / "RELEASE.json").read_text())["digest"]
     if found != digest:
@@ -36,7 +36,7 @@ def main():
     if json.loads(said.splitlines()[0])["t"] != "hello":
         sys.exit(f"the agent says {said[:80]!r} instead of hello")
     if kind == "worker":
-        run(programs / "rebuild_objects", "--check")
+        run(programs / "rebuild_objects", "--check", f"--survey={survey}")
     else:
         run(programs / "csv_to_database", "--help")
 

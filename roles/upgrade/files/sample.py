@@ -1,7 +1,8 @@
-"""Compute the golden set and living objects with two releases: sample.py OLD NEW WINDOW OBJECTS.
+"""Compute the golden set and living objects with two releases: sample.py OLD NEW SURVEY WINDOW OBJECTS.
 
 Prints as JSON what `python -m features diff` of the new release says of each, and the features that only the old one
-has. Living objects are those of a range of tokens wide enough to hold that many, or of the whole ring.
+has. Living objects are those of a range of tokens wide enough to hold that many, or of the whole ring. An empty WINDOW
+is the survey's usual one.
 """
 
 import csv
@@ -18,6 +19,7 @@ NARROWEST = 2**12
 FEW = 10
 UNREAD = 31
 SECONDS = 3600
+ASK = "import sys, features; told = features.survey(sys.argv[1]); print(told.detections.key.name, told.window or 'all')"
 
 
 def together(*commands, accepted=(0,)):
@@ -31,25 +33,42 @@ def together(*commands, accepted=(0,)):
     return [out for out, _ in said]
 
 
-def golden(releases, window, files):
+def usual(new, survey):
+    """Name of the column that says which object a row is of, and the survey's window."""
+    key, window = together((f"{new}/bin/python", "-c", ASK, survey))[0].split()
+    return key, window if window == "all" else f"{float(window):g}"
+
+
+def golden(releases, survey, key, window, files):
     """The golden set of the last release, by all of them."""
-    packed = next(Path(releases[-1]).glob("lib/python3*/site-packages/features/ztf/golden.json.gz"))
+    packed = next(Path(releases[-1]).glob(f"lib/python3*/site-packages/features/{survey}/golden.json.gz"))
     told = json.loads(gzip.decompress(packed.read_bytes()))
-    curves = files[0].with_name("golden.csv")
-    with curves.open("w", newline="") as file:
-        csv.writer(file).writerows([["objectid", *told["columns"]], *told["rows"]])
-    compute = ("-m", "features", "compute", f"--candidates={curves}", f"--window={window}")
+    folder = files[0].with_name("golden")
+    folder.mkdir()
+    for name, table in {"detections": told, **told.get("others", {})}.items():
+        write(folder / f"{name}.csv", [key, *table["columns"]], table["rows"])
+    if given := told.get("given"):
+        rows = [[each, *(values[each] for values in given.values())] for each in next(iter(given.values()))]
+        write(folder / "inputs.csv", [key, *given], rows)
+    where = (f"--survey={survey}", f"--candidates={folder / 'detections.csv'}", f"--window={window}")
+    compute = ("-m", "features", "compute", *where)
     pairs = zip(releases, files, strict=True)
     together(*((f"{release}/bin/python", *compute, f"--out={file}") for release, file in pairs))
 
 
-def living(releases, window, wanted, files):
+def write(path, header, rows):
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([header, *rows])
+
+
+def living(releases, survey, window, wanted, files):
     """At least so many objects of Cassandra, where there are."""
     part, found = NARROWEST, 0
     while True:
-        span = (f"--range={FIRST}:{FIRST + (LAST - FIRST) // part}", f"--window={window}")
+        span = f"--range={FIRST}:{FIRST + (LAST - FIRST) // part}"
         pairs = zip(releases, files, strict=True)
-        rebuilds = [(f"{release}/bin/rebuild_objects", *span, f"--out={file}") for release, file in pairs]
+        options = (f"--survey={survey}", span, f"--window={window}")
+        rebuilds = [(f"{release}/bin/rebuild_objects", *options, f"--out={file}") for release, file in pairs]
         together(*rebuilds, accepted=(0, UNREAD))
         found = json.loads(files[0].with_suffix(".json").read_text())["objects"]
         if part == 1 or found >= wanted:
@@ -57,19 +76,21 @@ def living(releases, window, wanted, files):
         part = max(1, part * found // (wanted + wanted // 4) if found > FEW else part // 64)
 
 
-def compared(new, files):
-    compare = (f"{new}/bin/python", "-m", "features", "diff", "--tolerance=own", "--json")
+def compared(new, survey, files):
+    compare = (f"{new}/bin/python", "-m", "features", "diff", f"--survey={survey}", "--tolerance=own", "--json")
     return json.loads(together((*compare, *files))[0])
 
 
 def main():
-    releases, window, wanted = sys.argv[1:3], sys.argv[3], int(sys.argv[4])
+    releases, survey, wanted = sys.argv[1:3], sys.argv[3], int(sys.argv[5])
+    key, window = usual(releases[1], survey)
+    window = sys.argv[4] or window
     with tempfile.TemporaryDirectory(prefix="farm-sample-") as folder:
         files = [Path(folder, f"{number}.csv") for number in range(2)]
-        golden(releases, window, files)
-        of_golden = compared(releases[1], files)
-        living(releases, window, wanted, files)
-        of_living = compared(releases[1], files)
+        golden(releases, survey, key, window, files)
+        of_golden = compared(releases[1], survey, files)
+        living(releases, survey, window, wanted, files)
+        of_living = compared(releases[1], survey, files)
         before, after = (file.read_text().partition("\n")[0].split(",") for file in files)
     gone = [name for name in before if name not in after]
     print(json.dumps({"golden": of_golden, "living": of_living, "gone": gone}))

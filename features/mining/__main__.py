@@ -1,0 +1,52 @@
+"""``python -m features.mining``: a function over light curves from files."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from features import survey
+from features.errors import InputError
+from features.mining import script
+from features.mining.job import Job, Limits
+from features.mining.local import mine
+from features.rebuild.main import days
+
+
+def _table(text: str) -> tuple[str, Path]:
+    name, equals, file = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is not TABLE=FILE")
+    return name, Path(file)
+
+
+def _parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(prog="python -m features.mining", description=__doc__)
+    made.add_argument("script", metavar="SCRIPT.py:FUNCTION")
+    made.add_argument("--survey", default="ztf")
+    made.add_argument("--table", type=_table, action="append", required=True, metavar="TABLE=FILE")
+    made.add_argument("--window", type=days, default="all", metavar="DAYS|all")
+    made.add_argument("--out", type=Path, required=True, metavar="FILE", help="rows: .parquet or .csv")
+    return made
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    given = _parser().parse_args(argv)
+    path, _, function = given.script.rpartition(":")
+    try:
+        kind: Literal["csv", "parquet"] = "csv" if given.out.suffix == ".csv" else "parquet"
+        file = Path(path).absolute()
+        job = Job(file.name, function, script.digest(file), given.survey, given.window, kind, Limits())
+        done = mine(survey(given.survey), job, file.parent, dict(given.table), given.out)
+    except InputError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit
+    for each in done.kinds:
+        sys.stderr.write(f"{each.count} objects failed, {each.objects[0]} first: {each.kind}\n{each.traceback}\n")
+    sys.stdout.write(f"{done.yielded} rows of {done.objects} objects, {done.failed} failed\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
