@@ -1,0 +1,86 @@
+"""What a run brings to its workers beside the release, in one archive: the script, its description, its wheels."""
+
+import hashlib
+import json
+import re
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Mapping, Sequence
+from io import BytesIO
+from pathlib import Path
+
+from farm.errors import InputError
+from farm.release import Target, plain
+from features.mining.job import Job
+
+
+def build(target: Path, job: Job, script: Path, wheels: Sequence[Path]) -> str:
+    """Write the archive; returns its SHA-256, the same for the same parts."""
+    with tarfile.open(target, "w") as tar:
+        _add(tar, "job.json", job.text().encode())
+        _add(tar, job.script, script.read_bytes())
+        for wheel in wheels:
+            _add(tar, f"wheels/{wheel.name}", wheel.read_bytes())
+    with target.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
+    info = tarfile.TarInfo(name)
+    info.size = len(data)
+    tar.addfile(plain(info), BytesIO(data))
+
+
+def resolve(packages: Sequence[str], release: Mapping[str, object], cache: Path) -> list[Path]:
+    """The wheels that these packages need beside those of the release, for its Python and platform; fetched once.
+
+    ``release`` is what RELEASE.json holds. Raises InputError where a package does not exist as a wheel, or
+    wants another version of what the release has.
+    """
+    if not packages:
+        return []
+    target = Target(str(release["python"]), str(release["platform"]))
+    held = release["wheels"]
+    assert isinstance(held, dict)
+    known = dict(_version(name) for name in held)
+    key = json.dumps([sorted(packages), target.python, target.platform, sorted(known.items())])
+    kept = cache / hashlib.sha256(key.encode()).hexdigest()
+    if not kept.exists():
+        cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cache) as scratch:
+            fresh = Path(scratch, "wheels")
+            _download(packages, known, target, Path(scratch), fresh)
+            for wheel in fresh.iterdir():
+                if _version(wheel.name)[0] in known:
+                    wheel.unlink()
+            fresh.rename(kept)
+    return sorted(kept.iterdir())
+
+
+def _download(packages: Sequence[str], known: Mapping[str, str], target: Target, scratch: Path, into: Path) -> None:
+    constraints = scratch / "constraints.txt"
+    constraints.write_text("".join(f"{name}=={version}\n" for name, version in known.items()), encoding="utf-8")
+    platforms = [f"--platform={tag}" for tag in target.tags()]
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"),
+            *("--only-binary=:all:", "--implementation=cp", f"--python-version={target.python}", *platforms),
+            *(f"--constraint={constraints}", f"--dest={into}", "--", *packages),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        why = " ".join((done.stderr.strip() or done.stdout.strip()).splitlines()[-3:])
+        raise InputError(
+            f"{', '.join(packages)} cannot be had as wheels for Python {target.python} beside the release: {why}"
+        )
+
+
+def _version(wheel: str) -> tuple[str, str]:
+    """Normalised name and version, by the name of a wheel."""
+    name, version = wheel.split("-")[:2]
+    return re.sub(r"[-_.]+", "-", name).lower(), version

@@ -1,0 +1,106 @@
+"""The dataset that a run leaves: a folder of accepted parts and nothing else, or one file; its provenance beside it.
+
+Polars takes a folder for one table only where nothing but its parts stands in it.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from farm.errors import InputError
+from farm.journal import Accepted
+
+Kind = Literal["parquet", "csv"]
+
+
+def provenance_of(out: Path) -> Path:
+    return out.with_name(f"{out.name}.provenance.json")
+
+
+def incoming_of(out: Path, run: str) -> Path:
+    """Where parts wait until the run has ended; on the dataset's own disk, so that they are moved."""
+    return out.with_name(f".{out.name}.{run}")
+
+
+def gone(out: Path, incoming: Path, accepted: Sequence[Accepted], kind: Kind) -> list[str]:
+    """Accepted parts that stand neither there nor, already, in the dataset."""
+    return [
+        part.name
+        for part, placed in ((_waiting(incoming, each, kind), _placed(out, each, kind)) for each in accepted)
+        if not part.exists() and not placed.exists()
+    ]
+
+
+def _waiting(incoming: Path, each: Accepted, kind: Kind) -> Path:
+    return incoming / f"{each.task}.{each.attempt}.{kind}"
+
+
+def _placed(out: Path, each: Accepted, kind: Kind) -> Path:
+    return out / f"part-{each.task}.{kind}"
+
+
+def require_free(out: Path) -> None:
+    """Raises InputError where something stands at the dataset's place, or it cannot be made there."""
+    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+        raise InputError(f"{out} is there already: name another --out, or remove it")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{out} cannot be made: {error}") from None
+    if not os.access(out.parent, os.W_OK):
+        raise InputError(f"{out} cannot be made: {out.parent} is not writable")
+
+
+def finish(
+    out: Path, incoming: Path, accepted: Sequence[Accepted], kind: Kind, single: bool, told: Mapping[str, Any]
+) -> None:
+    """Make the dataset of the accepted parts, which are moved, and write down where it comes from."""
+    parts = [_waiting(incoming, each, kind) for each in accepted]
+    if single:
+        if out.is_dir():
+            out.rmdir()
+        _join(parts, out, kind)
+    else:
+        out.mkdir(exist_ok=True)
+        for each, part in zip(accepted, parts, strict=True):
+            target = _placed(out, each, kind)
+            if part.exists() or not target.exists():
+                part.replace(target)
+    fresh = provenance_of(out).with_suffix(".new")
+    fresh.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    fresh.replace(provenance_of(out))
+    shutil.rmtree(incoming)
+
+
+def _join(parts: Sequence[Path], out: Path, kind: Kind) -> None:
+    fresh = out.with_name(f".{out.name}.new")
+    if kind == "csv":
+        _join_csv(parts, fresh)
+    else:
+        _join_parquet(parts, fresh)
+    fresh.replace(out)
+
+
+def _join_csv(parts: Sequence[Path], out: Path) -> None:
+    """The first one's header, and the lines of all."""
+    with out.open("wb") as file:
+        for number, part in enumerate(parts):
+            with part.open("rb") as source:
+                header = source.readline()
+                if number == 0:
+                    file.write(header)
+                shutil.copyfileobj(source, file)
+
+
+def _join_parquet(parts: Sequence[Path], out: Path) -> None:
+    """A row group of one part after the other, so that memory is that of one."""
+    import pyarrow.parquet as pq
+
+    with pq.ParquetWriter(out, pq.read_schema(parts[0]), compression="zstd") as writer:
+        for part in parts:
+            file = pq.ParquetFile(part)
+            for number in range(file.num_row_groups):
+                writer.write_table(file.read_row_group(number).replace_schema_metadata(writer.schema.metadata))

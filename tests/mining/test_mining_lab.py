@@ -1,0 +1,212 @@
+"""farm mine on the lab: from a script to a dataset, and what is left of it."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas
+import polars
+import pytest
+from astropy.table import Table
+from astropy.utils.exceptions import AstropyUserWarning
+from command import ROOT, Ended, farm
+from keyspace import admin
+from light_curves import Seeded
+from provisioning import answer
+
+from farm.errors import Exit
+from farm.runs import every
+
+pytestmark = pytest.mark.lab
+SCRIPT = """
+from features.mining import batch, light_curve
+
+@light_curve(columns="jd magpsf fid")
+def brightest(curve):
+    print("looking at", curve.id)
+    if len(curve) == 1:
+        raise ValueError("one detection is no light curve")
+    yield {"n": len(curve), "faintest": curve["magpsf"].max(), "bands": sorted(set(curve["fid"].tolist()))}
+
+@batch(columns="jd")
+def lengths(curves):
+    yield {"n": curves.segments.count}
+"""
+
+JOINED = """
+from features.mining import light_curve
+
+@light_curve(
+    columns="jd noncandidates.diffmaglim forcedphot.forcediffimflux",
+    schema={"n": "int64", "limits": "list<float64>", "flux": "list<float64>"},
+)
+def joined(curve):
+    limits, flux = curve["noncandidates.diffmaglim"], curve["forcedphot.forcediffimflux"]
+    yield {"n": len(curve), "limits": limits.tolist(), "flux": flux.tolist()}
+"""
+
+
+@dataclass(frozen=True)
+class Mined:
+    ended: Ended
+    script: Path
+    out: Path
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        return dict(json.loads(self.out.with_name(f"{self.out.name}.provenance.json").read_text()))
+
+
+def mine(script: Path, function: str, out: Path, *options: str) -> Mined:
+    return Mined(farm("mine", f"{script}:{function}", "--out", str(out), *options), script, out)
+
+
+@pytest.fixture(scope="module")
+def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("mining") / "own.py"
+    file.write_text(SCRIPT)
+    return file
+
+
+@pytest.fixture(scope="module")
+def mined(seeded: Seeded, script: Path) -> Mined:
+    options = ("--window", "all", "--max-errors", "100000", "--ranges", "8", "--json")
+    return mine(script, "brightest", script.parent / "brightest", *options)
+
+
+def test_the_dataset_is_one_table_to_pandas_polars_and_duckdb(mined: Mined, seeded: Seeded) -> None:
+    assert mined.ended.code == 0, mined.ended.stderr
+    table = pandas.read_parquet(mined.out)
+    told = mined.provenance
+    assert len(table) == told["rows"] == seeded.objects - told["failed"]
+    assert table.n.sum() + told["failed"] == seeded.rows
+    assert table.objectId.is_unique
+    assert len(polars.read_parquet(mined.out)) == len(table)
+    ((rows, bands),) = duckdb.sql(f"SELECT count(*), max(len(bands)) FROM '{mined.out}/*.parquet'").fetchall()
+    assert (rows, bands > 1) == (len(table), True)
+
+
+def test_errors_stand_once_a_kind_with_their_number_and_traceback(mined: Mined) -> None:
+    told = mined.provenance
+    assert told["failed"] > 0
+    (kind,) = told["errors"]
+    assert (kind["count"], kind["kind"]) == (told["failed"], "ValueError, own.py line 8")
+    assert "one detection is no light curve" in kind["traceback"]
+    assert mined.ended.json()["dataset"] == told
+
+
+def test_provenance_says_what_was_computed_by_which_code_and_over_what(mined: Mined) -> None:
+    told = mined.provenance
+    assert told["source"] == SCRIPT
+    assert (told["function"], told["window"], told["sample"]) == ("brightest", "all", 1.0)
+    assert told["columns"] == ["jd", "magpsf", "fid"]
+    assert told["types"] == {"n": "int64", "faintest": "float64", "bands": "list<int64>"}
+    assert len(told["release"]) == len(told["digest"]) == 64
+    assert told["parts"].keys() == {path.name for path in mined.out.iterdir()}
+
+
+def test_nothing_of_the_run_is_left_on_a_worker(mined: Mined) -> None:
+    run = mined.ended.json()["run"]
+    for host in ("w1", "w2", "w3", "w4"):
+        assert answer(host, f"ls -d /var/lib/farm/runs/{run} /var/lib/farm/runs/trial-* 2>/dev/null || true") == ""
+
+
+def test_a_sample_is_the_same_objects_each_time_in_one_file_or_as_csv(seeded: Seeded, script: Path) -> None:
+    options = ("--sample", "20%", "--limit", "w1,w2", "--single-file")
+    first = mine(script, "lengths", script.parent / "sample.parquet", *options)
+    again = mine(script, "lengths", script.parent / "sample.csv", *options, "--csv", "--slots", "1")
+    assert (first.ended.code, again.ended.code) == (0, 0), first.ended.stderr + again.ended.stderr
+    with pytest.warns(AstropyUserWarning, match="longest string"):  # Astropy wants texts of one length
+        whole = Table.read(first.out)
+    assert sorted(whole["objectId"]) == sorted(pandas.read_csv(again.out).objectId)
+    assert 0.1 * seeded.objects < len(whole) < 0.3 * seeded.objects
+    assert first.provenance["sample"] == 0.2
+
+
+def test_a_run_ends_where_more_objects_fail_than_may(seeded: Seeded, script: Path) -> None:
+    out = script.parent / "none"
+    ended = mine(script, "brightest", out, "--window", "all", "--max-errors", "2", "--limit", "w1").ended
+    assert ended.code == Exit.RUN
+    assert "one detection is no light curve" in ended.stderr
+    assert "Traceback (" not in ended.stderr
+    assert not list(out.parent.glob("*none*"))
+
+
+def test_a_dry_run_says_what_the_whole_will_be_and_leaves_no_run(seeded: Seeded, script: Path) -> None:
+    before = every("lab")
+    told = farm("mine", f"{script}:lengths", "--dry-run", "--sample", "100", "--json").json()
+    assert told["trial"]["objects"] == 100
+    assert 0.6 * seeded.objects < told["estimate"]["objects"] < 1.6 * seeded.objects
+    assert told["estimate"]["seconds"] > 0 < told["estimate"]["bytes"]
+    assert every("lab") == before
+
+
+def test_packages_of_a_script_are_there_for_its_run_alone(seeded: Seeded, tmp_path: Path) -> None:
+    out = tmp_path / "periods"
+    ended = mine(ROOT / "examples" / "periods.py", "period", out, "--window", "all", "--limit", "w1").ended
+    assert ended.code == 0, ended.stderr
+    told = Mined(ended, out, out).provenance
+    assert any(name.startswith("light_curve-") for name in told["packages"])
+    assert told["failed"] == 0
+    assert answer("w1", "/opt/farm/current/bin/python -c 'import light_curve' 2>&1 || true").count(
+        "ModuleNotFoundError"
+    )
+
+
+def test_a_script_that_cannot_be_imported_ends_before_a_run(seeded: Seeded, tmp_path: Path) -> None:
+    script, before = tmp_path / "broken.py", every("lab")
+    script.write_text("import nowhere_at_all\n")
+    ended = mine(script, "f", tmp_path / "out").ended
+    assert ended.code == Exit.INPUT
+    assert "nowhere_at_all" in ended.stderr
+    assert every("lab") == before
+
+
+def test_a_command_runs_over_ranges(provisioned: None) -> None:
+    command = "python3 -c 'import sys; sys.exit(not int(sys.argv[1]) < int(sys.argv[2]))' {low} {high}"
+    said = farm("run", "--over-ranges", "5", "--json", "--", command).json()
+    assert (said["submitted"], said["done"]) == (5, 5)
+
+
+def test_upper_limits_and_forced_photometry_are_joined_where_they_are_asked_for(mined: Mined, tmp_path: Path) -> None:
+    names = sorted(pandas.read_parquet(mined.out).objectId)[:2]
+    script, listed = tmp_path / "joined.py", tmp_path / "objects"
+    script.write_text(JOINED)
+    listed.write_text("\n".join(names))
+    with admin() as table:
+        query = "SELECT objectid, diffmaglim FROM lasair.noncandidates"
+        limits = pandas.DataFrame(table.execute(query)).groupby("objectid").diffmaglim.apply(list)
+        before = table.execute(f"SELECT jd FROM lasair.forcedphot WHERE objectid = '{names[0]}'")
+        table.execute(
+            f"INSERT INTO lasair.forcedphot (objectid, jd, forcediffimflux) VALUES ('{names[1]}', 99.5, -3.5)"
+        )
+        try:
+            whole = mine(script, "joined", tmp_path / "whole", "--window", "all", "--limit", "w1,w2", "--ranges", "3")
+            some = mine(
+                script, "joined", tmp_path / "some", "--window", "all", "--limit", "w1", "--objects", str(listed)
+            )
+        finally:
+            table.execute(f"DELETE FROM lasair.forcedphot WHERE objectid = '{names[1]}' AND jd = 99.5")
+    assert (whole.ended.code, some.ended.code) == (0, 0), whole.ended.stderr + some.ended.stderr
+    for found in (pandas.read_parquet(whole.out), pandas.read_parquet(some.out)):
+        own = found.set_index("objectId")
+        assert (own.n > 0).all()
+        assert len(own.loc[names[0], "flux"]) == len(before)
+        assert own.loc[names[1], "flux"][0] == -3.5
+        for name, values in own.limits.items():
+            assert list(values) == limits.get(name, []), name
+    assert len(limits) > 0.5 * len(pandas.read_parquet(whole.out))
+    assert len(pandas.read_parquet(some.out)) == len(names)
+
+
+@pytest.mark.parametrize("example", ["rise_times.py:rise", "fade_and_return.py:returns"])
+def test_an_example_runs_as_its_page_says(seeded: Seeded, tmp_path: Path, example: str) -> None:
+    script, _, function = example.partition(":")
+    done = mine(ROOT / "examples" / script, function, tmp_path / "out", "--window", "all", "--ranges", "4")
+    assert done.ended.code == 0, done.ended.stderr
+    told, found = done.provenance, pandas.read_parquet(done.out)
+    assert (told["failed"], told["objects"]) == (0, seeded.objects)
+    assert len(found) == told["rows"] > 0
+    assert list(found.columns) == ["objectId", *told["types"]]
