@@ -6,7 +6,7 @@ BIN := .venv/bin
 ALERTS ?=
 NO_REGISTRY = { echo "farm: the locked packages of $< could not be installed; is a PyPI mirror reachable from here?" >&2; exit 21; }
 
-.PHONY: venv head demo test test-faults check fix lock bench clean
+.PHONY: venv head demo test test-faults check fix docs lock bench clean
 .DELETE_ON_ERROR:
 
 venv: .venv/complete
@@ -28,7 +28,7 @@ demo: head
 # Tests with agents, which sweep what others on the machine left, run one after another.
 # Without root or namespaces the tests that need a lab are left out by name; under CI that fails.
 test: venv
-	@$(PYTHON) -m farm.head_setup || true
+	@$(PYTHON) -m farm.head_setup --tests || true
 	@$(BIN)/python -m pytest -n 2 -m "not lab and not faults and not realdata" --ignore=tests/farm
 	@$(BIN)/python -m pytest -m "not lab and not faults and not realdata" tests/farm
 	@$(BIN)/python -m pytest -m "(lab or realdata) and not faults"
@@ -48,14 +48,20 @@ fix: venv
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# Pages that are made from the code; a test compares them.
+docs: venv
+	@$(BIN)/python -m farm.docs cli > docs/cli.md
+	@$(BIN)/python -m farm.docs errors > docs/errors.md
+	@$(BIN)/python -m tests.bench.scale > docs/scaling.md
+
 # The locks are layered, so that a worker, a loader and a head agree about what they share.
 COMPILE = $(BIN)/pip-compile --quiet --strip-extras --generate-hashes --allow-unsafe --no-header \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 lock: venv
-	$(COMPILE) -o requirements/worker.txt pyproject.toml
+	$(COMPILE) --extra worker -o requirements/worker.txt pyproject.toml
 	$(COMPILE) --extra loader -c requirements/worker.txt -o requirements/loader.txt pyproject.toml
-	$(COMPILE) --extra loader --extra head -c requirements/loader.txt -o requirements/head.txt pyproject.toml
-	$(COMPILE) --extra loader --extra head --extra dev -c requirements/head.txt -o requirements/dev.txt pyproject.toml
+	$(COMPILE) --extra worker --extra loader --extra head -c requirements/worker.txt -c requirements/loader.txt -o requirements/head.txt pyproject.toml
+	$(COMPILE) --extra worker --extra loader --extra head --extra dev -c requirements/head.txt -o requirements/dev.txt pyproject.toml
 
 bench: head
 	@$(BIN)/python -m tests.bench

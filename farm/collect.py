@@ -33,10 +33,7 @@ class PartCollector:
         csv, manifest = (self.run.folder / "incoming" / f"{name}.{kind}" for kind in ("csv", "json"))
         csv.parent.mkdir(mode=0o700, exist_ok=True)
         for file in (manifest, csv):
-            try:
-                self._bring(session, name, file)
-            except FileNotFoundError:
-                raise PartsError(f"the task left no {file.name}") from None
+            bring(session, self.run, self.shared, name, file, self._pool)
         part = self._pool.apply(self._take, (manifest, self._expected(task, attempt)))
         return {
             "objects": part.manifest.objects,
@@ -45,12 +42,6 @@ class PartCollector:
             "unread": list(part.manifest.unread),
             "sha256": part.manifest.sha256,
         }
-
-    def _bring(self, session: Session, name: str, file: Path) -> None:
-        if self.shared is None:
-            session.fetch(f"{ROOT}/runs/{self.run.id}/{name}/out/{file.name}", file)
-        else:
-            self._pool.apply(_copy, (self.shared / "runs" / self.run.id / name / file.name, file))
 
     def _expected(self, task: Task, attempt: int) -> Expected:
         asked = task.detail or {}
@@ -71,6 +62,17 @@ class PartCollector:
         for file in (part.csv, manifest):
             file.replace(self.run.parts / file.name)
         return part
+
+
+def bring(session: Session, run: Run, shared: Path | None, name: str, file: Path, pool: ThreadPool) -> None:
+    """Bring a file of an attempt (``<task>.<attempt>``). Raises PartsError where the task left none."""
+    try:
+        if shared is None:
+            session.fetch(f"{ROOT}/runs/{run.id}/{name}/out/{file.name}", file)
+        else:
+            pool.apply(_copy, (shared / "runs" / run.id / name / file.name, file))
+    except FileNotFoundError:
+        raise PartsError(f"the task left no {file.name}") from None
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -38,11 +38,11 @@ def run(alerts: Path | None, objects: int) -> None:
         InputError: ``alerts`` is not there, unreadable or foreign; nothing has been made then.
     """
     if alerts is not None:
-        from_files(alerts)
+        from_files([alerts])
     if problems := lab.preflight():
         raise SetupError("the demo needs a lab, which this machine cannot make: " + "; ".join(problems))
     console = Console(stderr=True)
-    source = ["--from", str(alerts.absolute())] if alerts else ["--objects", str(objects), "--seed", "1"]
+    source = ["--from", str(alerts.absolute())] if alerts else ["--objects", str(objects), "--all-tables"]
     made = step(console, ["farm", "lab", "up"])
     provisioned = step(console, ["ansible-playbook", "provision.yml"])
     seeded = step(console, ["farm", "lab", "seed", *source, "--replace", "--json"])

@@ -8,7 +8,7 @@ from enum import IntEnum
 
 
 class Exit(IntEnum):
-    """Exit codes of every program of the toolkit. 1 is a bug, 2 a usage error, 130 an interrupt."""
+    """Exit codes of every program of the toolkit. 1 is a bug, 2 a usage error, 130 an interrupt, 141 a closed pipe."""
 
     OK = 0
     BUG = 1
@@ -41,6 +41,10 @@ class Exit(IntEnum):
     """A load would change more of the table than its gates let through."""
     SCHEMA = 23
     """The table is not as the features are declared, or cannot be brought there as it was asked for."""
+    WARNINGS = 24
+    """farm doctor found something that may make a run slow or incomplete, and nothing that will make it fail."""
+    UNWELL = 25
+    """farm doctor found something that will make a run fail."""
     TASKS_FAILED = 30
     """The run ended, with tasks that failed or are held."""
     UNREAD = 31
@@ -48,6 +52,8 @@ class Exit(IntEnum):
     VERIFY = 32
     """What was read back differs from what was loaded."""
     INTERRUPTED = 130
+    CLOSED = 141
+    """Whoever read the output closed the pipe (128 + SIGPIPE)."""
 
 
 class FarmError(Exception):

@@ -1,6 +1,9 @@
 """From hosts to a finished run: who works, the run under its lock and before the user's eyes, and its summary."""
 
+import getpass
+import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -42,6 +45,7 @@ def begin(
         "environment": inventory.env,
         "inventory": inventory.digest,
         "argv": sys.argv,
+        "by": f"{os.environ.get('SUDO_USER') or getpass.getuser()}@{socket.gethostname()}",
         "release": release.digest,
         "folder": str(release.folder),
         "schema": release.schema,

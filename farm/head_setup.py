@@ -1,6 +1,6 @@
 """Put onto this machine what the toolkit's head needs, before its virtual environment exists.
 
-Run as ``python3.11 -m farm.head_setup [--no-lab]`` by the Makefile; standard library only.
+Run as ``python3.11 -m farm.head_setup [--no-lab | --tests]`` by the Makefile; standard library only.
 """
 
 import argparse
@@ -13,6 +13,7 @@ from pathlib import Path
 from farm.errors import FarmError, SetupError
 
 PACKAGES = Path(__file__).parent.parent / "requirements" / "debian.txt"
+TESTS = PACKAGES.with_name("debian-test.txt")
 
 
 def packages(text: str) -> list[str]:
@@ -68,8 +69,11 @@ def install(names: list[str]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="farm.head_setup", description="Install what the head needs.")
     parser.add_argument("--no-lab", action="store_true", help="only what tests without a lab need")
+    parser.add_argument("--tests", action="store_true", help="what the tests need besides")
     arguments = parser.parse_args()
     wanted = packages(PACKAGES.read_text())
+    if arguments.tests:
+        wanted += packages(TESTS.read_text())
     if arguments.no_lab:
         wanted = [] if find_spec("ensurepip") else wanted[:1]
     try:

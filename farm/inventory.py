@@ -12,15 +12,19 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from farm.errors import InventoryError, LabError
 from farm.home import Home
+from features import DEFAULT, SURVEYS
+from features import survey as survey_of
 
 _TEMPLATE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 _OF_ENVIRONMENT = (
+    "farm_survey",
+    "farm_given",
     "farm_window",
     "farm_zeros",
     "farm_load_mode",
@@ -66,6 +70,10 @@ class Inventory:
     path: Path
     digest: str
     """SHA-256 of all groups, hosts and variables, as hex."""
+    survey: str
+    """Whose light curves and table these are."""
+    given: str | None
+    """A Parquet file that every worker can read, of what features need from outside Cassandra (``Survey.external``)."""
     window: int | Literal["all"]
     """Days of an object's light curve to use, counted back from its last detection."""
     zeros: Literal["zero", "null"]
@@ -75,6 +83,15 @@ class Inventory:
     galera_ca: Path | None
     """The certificate authority of Galera, on the head, where connections to it are by TLS."""
     _data: Mapping[str, Any] = field(repr=False)
+
+    def of(self, survey: str) -> "Inventory":
+        """The same environment with another survey's light curves, over that survey's usual window."""
+        return self if survey == self.survey else replace(self, survey=survey, window=usual_window(survey))
+
+    @property
+    def whole_keys(self) -> bool:
+        """Whether the keys of objects are whole numbers."""
+        return not survey_of(self.survey).key.dtype.hasobject
 
     @property
     def home(self) -> Home:
@@ -205,18 +222,28 @@ def load(name: str) -> Inventory:
         raise InventoryError(f"inventory {env} ({path}) is empty: name its hosts there")
     common = _Reader(env, "every host", _common(env, hosts))
     _refuse_dead_lab(env, common.text("farm_lab_bridge", ""))
+    survey = common.choice("farm_survey", tuple(dict.fromkeys((DEFAULT, *SURVEYS))))
+    days = common.value("farm_window", usual_window(survey))
     shared, authority = common.text("farm_shared_dir", ""), common.text("farm_galera_ca", "")
     return Inventory(
         env=env,
         path=path,
         digest=hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest(),
-        window="all" if common.value("farm_window", 30) == "all" else common.number("farm_window", 30),
+        survey=survey,
+        given=common.text("farm_given", "") or None,
+        window="all" if days == "all" else common.number("farm_window", days),
         zeros=common.choice("farm_zeros", ("zero", "null")),
         load_mode=common.choice("farm_load_mode", ("upsert", "update")),
         shared_dir=Path(shared) if shared else None,
         galera_ca=Path(authority).expanduser() if authority else None,
         _data=data,
     )
+
+
+def usual_window(survey: str) -> int | Literal["all"]:
+    """Days of a light curve that an environment uses which does not say."""
+    days = survey_of(survey).window
+    return "all" if days is None else int(days)
 
 
 def _common(env: str, hosts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """What a run is made of: its tasks, its workers, and what becomes of the output."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -47,3 +47,5 @@ class Job:
     """What an attempt may take, of the median of the tasks that are done."""
     probe: str = PROBE
     """Ends with 0 where a worker that was taken out is well."""
+    prepare: Callable[[Session], None] | None = None
+    """Called with each new connection, before its agent starts. Raises ReleaseError where the worker cannot be used."""

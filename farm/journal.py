@@ -4,7 +4,6 @@ Writers commit whole batches; a commit is durable when it returns (WAL, synchron
 """
 
 import json
-import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -12,25 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from farm.disk import sync
 from farm.errors import RunError
 from farm.events import State
+from farm.journal_tables import FORMAT, TABLES, UPGRADES
 from farm.worker.protocol import Message
-
-FORMAT = 1
-_SCHEMA = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE tasks (
-    position INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, command TEXT NOT NULL, timeout REAL,
-    ok TEXT NOT NULL, detail TEXT NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL, accepted INTEGER,
-    forgiven INTEGER NOT NULL DEFAULT 0
-);
-CREATE TABLE attempts (
-    task TEXT NOT NULL, attempt INTEGER NOT NULL, worker TEXT NOT NULL, mark TEXT NOT NULL, state TEXT NOT NULL,
-    started REAL NOT NULL, ended REAL, code INTEGER, signal INTEGER, reason TEXT, wall REAL, cpu REAL, rss INTEGER,
-    result TEXT, PRIMARY KEY (task, attempt)
-) WITHOUT ROWID;
-CREATE TABLE events (at REAL NOT NULL, worker TEXT NOT NULL, what TEXT NOT NULL, detail TEXT NOT NULL);
-"""
 
 Record = tuple[str, Sequence[Any]]
 """A statement and its values."""
@@ -89,14 +74,16 @@ def ended(receipt: Message, reason: str | None, at: float, *, killed: bool = Fal
     One that was ``killed``, by order or as the run ended, costs no try.
     """
     return (
-        "UPDATE attempts SET state = ?, ended = ?, code = ?, signal = ?, reason = ?, wall = ?, cpu = ?, rss = ?"
-        " WHERE task = ? AND attempt = ?",
+        "UPDATE attempts SET state = ?, ended = ?, code = ?, signal = ?, reason = ?, wall = ?, cpu = ?, rss = ?,"
+        " slot = ? WHERE task = ? AND attempt = ?",
         (
             "killed" if killed else "failed" if reason else "exited",
             at,
             *(receipt[key] for key in ("code", "signal")),
             reason,
-            *(receipt[key] for key in ("wall", "cpu", "rss", "task", "attempt")),
+            *(receipt[key] for key in ("wall", "cpu", "rss")),
+            receipt.get("slot"),
+            *(receipt[key] for key in ("task", "attempt")),
         ),
     )
 
@@ -172,7 +159,7 @@ class Journal:
             self._db = _connect(path)
         except (sqlite3.Error, OSError) as error:
             raise self._unreadable(error) from None
-        ((format_,),) = self._rows("PRAGMA user_version")
+        format_ = self._upgraded()
         if format_ != FORMAT:
             self.close()
             raise RunError(
@@ -190,7 +177,7 @@ class Journal:
         try:
             cls._make(fresh, meta, tasks)
             fresh.rename(path)
-            _sync(path.parent)
+            sync(path.parent)
         except (sqlite3.Error, OSError) as error:
             raise _unwritable(path, error) from None
         return cls(path)
@@ -199,7 +186,7 @@ class Journal:
     def _make(fresh: Path, meta: Mapping[str, Any], tasks: Iterable[Task]) -> None:
         # Not in WAL mode yet: the file alone must hold everything when it gets its name.
         with closing(_open(fresh)) as db, db:
-            db.executescript(_SCHEMA)
+            db.executescript(TABLES)
             db.execute("BEGIN")
             db.execute(f"PRAGMA user_version = {FORMAT}")
             db.executemany("INSERT INTO meta VALUES (?, ?)", [(key, json.dumps(value)) for key, value in meta.items()])
@@ -211,6 +198,23 @@ class Journal:
                     for task in tasks
                 ),
             )
+
+    def _upgraded(self) -> int:
+        """Bring a journal of a former format to this one's, which adds and takes nothing away; returns the format."""
+        ((format_,),) = self._rows("PRAGMA user_version")
+        while format_ in UPGRADES:
+            try:
+                with self._db:
+                    self._db.execute("BEGIN IMMEDIATE")
+                    ((format_,),) = self._db.execute("PRAGMA user_version").fetchall()
+                    if format_ in UPGRADES:  # nobody else did it meanwhile
+                        self._db.execute(UPGRADES[format_])
+                        format_ += 1
+                        self._db.execute(f"PRAGMA user_version = {format_}")
+            except sqlite3.Error as error:
+                self._db.close()
+                raise _unwritable(self.path, error) from None
+        return int(format_)
 
     def commit(self, records: Sequence[Record]) -> None:
         """All of them, or none; on disk when this returns. Raises RunError where the disk refuses them."""
@@ -291,15 +295,6 @@ class Journal:
 
 def _unwritable(path: Path, error: Exception) -> RunError:
     return RunError(f"the journal {path} cannot be written ({error}): is the head's disk full?")
-
-
-def _sync(folder: Path) -> None:
-    """Have a rename in the folder outlive a power failure."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _open(path: Path) -> sqlite3.Connection:

@@ -57,8 +57,17 @@ def agent_command(release: Release, run: str, env: str, shared: str | None) -> s
 class Link:
     """Keeps a worker's agent: ``run`` in a greenlet of its own tells ``hear`` all that happens."""
 
-    def __init__(self, worker: Worker, command: str, transport: Transport, hear: Callable[[Word], None]) -> None:
+    def __init__(
+        self,
+        worker: Worker,
+        command: str,
+        transport: Transport,
+        hear: Callable[[Word], None],
+        prepare: Callable[[Session], None] | None = None,
+    ) -> None:
         self.worker, self.command, self.transport, self.hear = worker, command, transport, hear
+        self.prepare = prepare
+        """What a connection needs before its agent starts."""
         self.session: Session | None = None
         self.up = False
         self.epoch = 0
@@ -103,6 +112,8 @@ class Link:
         self.session = session
         helpers: list[gevent.Greenlet] = []
         try:
+            if self.prepare is not None:
+                self.prepare(session)
             pipe = session.open(self.command)
             lines = pipe.lines()
             with gevent.Timeout(_HELLO_SECONDS, False):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from farm.errors import GaleraError, InputError
 from farm.inventory import Inventory
+from features import DEFAULT
 
 if TYPE_CHECKING:
     from farm.galera import Account
@@ -40,11 +41,15 @@ class Objects:
 def of(inventory: Inventory, file: Path | None, condition: str | None) -> Objects | None:
     """What ``listed`` or ``selected`` finds; None where neither is asked for."""
     if file is not None:
-        return listed(file)
+        found = listed(file)
+        wrong = [each for each in found.ids if inventory.whole_keys and not each.lstrip("-").isdigit()]
+        if wrong:
+            raise InputError(f"{file}: {wrong[0]!r} is no object of {inventory.survey}, whose keys are whole numbers")
+        return found
     if condition is not None:
         from farm.galera import read_account
 
-        return selected(read_account(inventory.home.secret("galera_reader.cnf")), condition)
+        return selected(read_account(inventory.home.secret("galera_reader.cnf")), condition, inventory.survey)
     return None
 
 
@@ -60,7 +65,7 @@ def listed(file: Path) -> Objects:
     return _objects((line.strip() for line in lines if line.strip()), str(file), f"the list of objects {file} is empty")
 
 
-def selected(account: "Account", condition: str) -> Objects:
+def selected(account: "Account", condition: str, whose: str = DEFAULT) -> Objects:
     """The objects whose row in table ``objects`` meets an SQL condition, evaluated once, in a read-only transaction.
 
     Raises InputError where the condition is not SQL, selects nothing or takes more than ``WHERE_SECONDS``, GaleraError
@@ -73,7 +78,7 @@ def selected(account: "Account", condition: str) -> Objects:
     from farm.load.sql import TABLE, name
     from features import survey
 
-    key = name(survey("ztf").key.name)
+    key = name(survey(whose).key.name)
     with connect(account) as node:
         node.execute(f"SET SESSION max_statement_time = {WHERE_SECONDS}")
         node.execute("START TRANSACTION READ ONLY")
@@ -84,7 +89,7 @@ def selected(account: "Account", condition: str) -> Objects:
             raise
         except GaleraError as error:
             raise InputError(f"--where {condition!r} cannot be evaluated: {error}") from None
-    return _objects((each for (each,) in rows), f"where {condition}", f"no row of table {TABLE} has {condition}")
+    return _objects((str(each) for (each,) in rows), f"where {condition}", f"no row of table {TABLE} has {condition}")
 
 
 def _objects(ids: Iterable[str], source: str, nothing: str) -> Objects:

@@ -37,6 +37,10 @@ class Manifest:
     schema: str
     read_at: str
     consistency: str
+    given: tuple[str, ...] = ()
+    """What the features had from outside Cassandra (``Survey.external``)."""
+    as_lasair: bool = False
+    """Whether they were computed with the defects of the original code."""
 
     @property
     def asked(self) -> int:
@@ -64,6 +68,7 @@ class Expected:
     task: str | None = None
     attempt: int | None = None
     range: tuple[int, int] | None = None
+    as_lasair: bool | None = None
     asked: int | None = None
     """How many objects the task was given by name: each has a row, or is unread."""
 
@@ -76,11 +81,12 @@ def read_manifest(path: Path) -> Manifest:
         raise PartsError(f"the manifest {path} cannot be read ({error}): fetch the part again") from None
     if not isinstance(raw, dict) or raw.get("format") != FORMAT:
         raise PartsError(f"{path} is not a manifest of format {FORMAT}: it was made by another version")
+    raw = {"given": (), "as_lasair": False, **raw}
     if missing := Manifest.__annotations__.keys() - raw.keys():
         raise PartsError(f"the manifest {path} lacks {', '.join(sorted(missing))}: its task must run again")
     known: dict[str, Any] = {name: raw[name] for name in Manifest.__annotations__}
     known["range"] = None if known["range"] is None else tuple(known["range"])
-    known["unread"] = tuple(known["unread"])
+    known["unread"], known["given"] = tuple(known["unread"]), tuple(known["given"])
     return Manifest(**known)
 
 

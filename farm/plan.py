@@ -1,5 +1,6 @@
 """What a run will do, before it does it: the ring of tokens, or a list of objects, cut evenly into tasks. Pure."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -13,6 +14,7 @@ from farm.link import Worker
 from farm.objects import Objects
 from farm.parts import FIRST_TOKEN, LAST_TOKEN
 from farm.preflight import Release
+from features import DEFAULT
 
 TASKS_A_SLOT = 3
 """Enough to balance workers of unlike speed; each one more costs a start, some 0.5 s of computing on both sides."""
@@ -77,16 +79,41 @@ def rebuild(
     objects: Objects | None = None,
     rate: int | None = None,
     part: float = 1.0,
+    survey: str = DEFAULT,
+    given: str | None = None,
+    as_lasair: bool = False,
 ) -> Plan:
     """Plan the rebuild of every object, of ``objects``, or of a ``part`` of the ring, spread over it.
 
     ``pieces`` is the number of token ranges, None: some a slot; ``rate`` is how many rows a second Cassandra is asked
-    for, by all slots together.
+    for, by all slots together. ``given`` is a file on the workers (``Inventory.given``); ``as_lasair``: with the
+    original code's defects.
     """
     slots = sum(worker.slots for worker in workers)
-    manners = f" --max-rows-per-second {max(1, rate // slots)}" if rate else ""
-    common = f'--window {window}{manners} --out "$FARM_OUT/$FARM_TASK.$FARM_ATTEMPT.csv"'
+    whose = f"--survey {survey} " if survey != DEFAULT else ""
+    whose += f"--given {shlex.quote(given)} " if given else ""
+    whose += "--as-lasair " if as_lasair else ""
+    common = f'{whose}--window {window}{manners(rate, slots)} --out "$FARM_OUT/$FARM_TASK.$FARM_ATTEMPT.csv"'
     program = f"exec {release.program('rebuild_objects')}"
+    todo = tasks(program, common, slots, pieces=pieces, objects=objects, part=part)
+    return Plan(env, tuple(workers), release, window, todo, objects)
+
+
+def manners(rate: int | None, slots: int) -> str:
+    """The option that has all slots together ask for so many rows a second."""
+    return f" --max-rows-per-second {max(1, rate // slots)}" if rate else ""
+
+
+def tasks(
+    program: str,
+    common: str,
+    slots: int,
+    *,
+    pieces: int | None = None,
+    objects: Objects | None = None,
+    part: float = 1.0,
+) -> tuple[Task, ...]:
+    """A program that takes ``--range`` or ``--objects``, over the ring, a part of it, or the named objects."""
     if objects is None:
         todo = [
             _range(f"{program} --range={low}:{high} {common}", low, high)
@@ -94,7 +121,7 @@ def rebuild(
         ]
     else:
         todo = [_named(f"{program} --objects /dev/stdin {common}", ids) for ids in share(objects.ids, slots)]
-    return Plan(env, tuple(workers), release, window, _numbered(todo), objects)
+    return _numbered(todo)
 
 
 def _range(command: str, low: int, high: int) -> tuple[str, Mapping[str, Any]]:

@@ -2,15 +2,15 @@
 
 import json
 import shlex
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 import gevent
 
 from farm.errors import FarmError, ReleaseError, UnreachableError
 from farm.inventory import Host, Inventory
-from farm.transport import Completed, Transport
+from farm.transport import Completed, Session, Transport
 from farm.worker.protocol import ROOT
 
 RELEASES = PurePosixPath("/opt/farm")
@@ -35,6 +35,13 @@ class Release:
     folder: PurePosixPath
     digest: str
     schema: str
+    """Hash of the default survey's; ``ready`` gives that of the inventory's."""
+    schemas: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """Hash by survey."""
+
+    def of(self, survey: str) -> "Release":
+        """The same release with the schema of a survey."""
+        return replace(self, schema=self.schemas.get(survey, self.schema))
 
     def program(self, name: str) -> str:
         """The absolute path of one of its programs, as a word for the shell."""
@@ -83,12 +90,18 @@ def _ask(host: Host, transport: Transport) -> Report:
     except FarmError as error:
         return Report(host, None, error)
     try:
+        return question(host, session)
+    finally:
+        session.close()
+
+
+def question(host: Host, session: Session) -> Report:
+    """Ask a host over a connection that is there."""
+    try:
         answer = session.run(_QUESTION, _SECONDS)
         return Report(host, *_facts(host, answer.out, answer.err))
     except FarmError as error:
         return Report(host, None, error)
-    finally:
-        session.close()
 
 
 def failures(hosts: Sequence[Host], transport: Transport, command: str, seconds: float) -> dict[str, Completed]:
@@ -147,7 +160,7 @@ def _release(folder: str, text: str) -> Release | None:
     if not folder.strip() or not text.strip():
         return None
     told = json.loads(text)
-    return Release(PurePosixPath(folder.strip()), told["digest"], told["schema"])
+    return Release(PurePosixPath(folder.strip()), told["digest"], told["schema"], told.get("schemas", {}))
 
 
 def agreed_release(reports: Iterable[Report], inventory: Inventory) -> Release:
@@ -181,4 +194,4 @@ def ready(reports: Sequence[Report], inventory: Inventory) -> Release:
         if others:
             raise type(first)(f"{first} (and so {others}); go on without them: --limit") from first
         raise first
-    return agreed_release(reports, inventory)
+    return agreed_release(reports, inventory).of(inventory.survey)

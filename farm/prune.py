@@ -20,6 +20,7 @@ from farm.errors import FarmError, LockedError, RunError
 from farm.inventory import Host, Inventory
 from farm.journal import Journal, noted
 from farm.loading import LOADS
+from farm.mining import dataset
 from farm.runs import Run
 from farm.transport import Session, Transport
 from farm.worker.protocol import ROOT
@@ -119,12 +120,26 @@ def _let_go(run: Run) -> None:
 def _on_head(run: Run, shared: Path | None, dry: bool) -> Iterator[Taken]:
     folders = [run.folder / name for name in _OF_A_RUN]
     folders += [shared / kind / run.id for kind in ("runs", "loads")] if shared else []
+    folders += _incoming(run)
     for folder in folders:
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         if size:
             yield Taken(run.id, "head", str(folder), size)
             if not dry:
                 shutil.rmtree(folder)
+
+
+def _incoming(run: Run) -> list[Path]:
+    """Where parts of a dataset wait that has not been finished."""
+    if run.verb != "mine":
+        return []
+    with suppress(RunError):
+        journal = Journal(run.journal)
+        try:
+            return [dataset.incoming_of(Path(journal.meta()["out"]), run.id)]
+        finally:
+            journal.close()
+    return []
 
 
 def _elsewhere(

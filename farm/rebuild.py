@@ -5,8 +5,8 @@ from typing import Any
 
 from farm import execute, plan, preflight, runs
 from farm.collect import PartCollector
-from farm.errors import CassandraError
-from farm.inventory import Inventory
+from farm.errors import CassandraError, InputError
+from farm.inventory import Host, Inventory
 from farm.job import Job
 from farm.journal import Journal
 from farm.link import Worker, agent_command
@@ -17,6 +17,7 @@ from farm.preflight import Release
 from farm.runs import Run
 from farm.summary import Summary
 from farm.transport import Transport
+from features import survey
 
 _CHECK_SECONDS = 60
 
@@ -32,28 +33,47 @@ def prepare(
     part: float = 1.0,
     slots: int | None = None,
     limit: str | None = None,
+    as_lasair: bool = False,
 ) -> Plan:
     """Ask the workers and plan the run, as ``plan.rebuild``; nothing is written anywhere.
 
     Raises UnreachableError, HostKeyError or ReleaseError where a worker is not ready, CassandraError where one has
-    no way to Cassandra.
+    no way to Cassandra, InputError where ``as_lasair`` is asked of a survey that keeps no defects.
     """
+    if as_lasair and not survey(inventory.survey).has_originals:
+        raise InputError(f"survey {inventory.survey} keeps none of the original code's defects: leave out --as-lasair")
     hosts = plan.choose(inventory.group("workers"), limit)
     reports, workers = execute.muster(hosts, slots, transport)
     release = preflight.ready(reports, inventory)
-    check = _check(release)
-    if failed := preflight.failures(hosts, transport, check, _CHECK_SECONDS):
+    require_cassandra(hosts, transport, release, inventory.survey)
+    days = inventory.window if window is None else window
+    return plan.rebuild(
+        inventory.env,
+        workers,
+        release,
+        days,
+        pieces=ranges,
+        objects=objects,
+        rate=rate,
+        part=part,
+        survey=inventory.survey,
+        given=inventory.given,
+        as_lasair=as_lasair,
+    )
+
+
+def require_cassandra(hosts: Sequence[Host], transport: Transport, release: Release, survey: str) -> None:
+    """Raises CassandraError where a worker has no way to the survey's tables."""
+    if failed := preflight.failures(hosts, transport, cassandra_check(release, survey), _CHECK_SECONDS):
         name, said = next(iter(failed.items()))
         why = said.err.strip().rpartition("\n")[2].removeprefix("rebuild_objects: ")
         others = f" (and {', '.join(list(failed)[1:])} neither)" if len(failed) > 1 else ""
         raise CassandraError(f"{name} cannot read Cassandra{others}: {why or f'exit code {said.code}'}")
-    days = inventory.window if window is None else window
-    return plan.rebuild(inventory.env, workers, release, days, pieces=ranges, objects=objects, rate=rate, part=part)
 
 
-def _check(release: Release) -> str:
-    """A worker's own test of its way to Cassandra."""
-    return f"exec {release.program('rebuild_objects')} --check"
+def cassandra_check(release: Release, survey: str) -> str:
+    """A worker's own test of its way to the survey's tables in Cassandra."""
+    return f"exec {release.program('rebuild_objects')} --check --survey {survey}"
 
 
 def rebuild(inventory: Inventory, transport: Transport, planned: Plan) -> Summary:
@@ -91,7 +111,7 @@ def work(
         transport=transport,
         title=f"rebuild on {len(workers)} workers",
         collect=PartCollector(run, release, window, shared),
-        probe=_check(release),
+        probe=cassandra_check(release, inventory.survey),
     )
     summary = execute.execute(job, journal)
     if summary.done == summary.submitted and not journal.meta().get("objects"):

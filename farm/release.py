@@ -19,7 +19,7 @@ from typing import Literal
 
 from farm.errors import ReleaseError, SetupError
 from farm.home import Home
-from features import survey
+from features import DEFAULT, SURVEYS, survey
 from features.schema import schema_hash
 
 Kind = Literal["worker", "loader"]
@@ -77,7 +77,8 @@ def digest(root: Path, target: Target) -> str:
         "locks": {kind: _sha256(_lock(root, kind)) for kind in ("worker", "loader")},
         "python": target.python,
         "platform": target.platform,
-        "schema": schema_hash(survey("ztf")),
+        "schema": schema_hash(survey(DEFAULT)),
+        "schemas": {name: schema_hash(survey(name)) for name in SURVEYS},
     }
     return hashlib.sha256(json.dumps(inputs, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
@@ -123,7 +124,8 @@ def _build(tree: Path, home: Home, target: Target, name: str, kind: Kind, done: 
         "version": version,
         "python": target.python,
         "platform": target.platform,
-        "schema": schema_hash(survey("ztf")),
+        "schema": schema_hash(survey(DEFAULT)),
+        "schemas": {name: schema_hash(survey(name)) for name in SURVEYS},
         "wheels": {wheel.name: _sha256(wheel) for wheel in sorted(wheels.iterdir())},
         "built_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
@@ -132,11 +134,12 @@ def _build(tree: Path, home: Home, target: Target, name: str, kind: Kind, done: 
     part = done.with_suffix(f".{os.getpid()}.part")
     with tarfile.open(part, "w") as tar:
         for path in sorted(stage.iterdir()):
-            tar.add(path, path.name, filter=_plain)
+            tar.add(path, path.name, filter=plain)
     part.replace(done)
 
 
-def _plain(info: tarfile.TarInfo) -> tarfile.TarInfo:
+def plain(info: tarfile.TarInfo) -> tarfile.TarInfo:
+    """As it is to stand in an archive that is the same wherever it is made."""
     info.uid = info.gid = 0
     info.uname = info.gname = "root"
     info.mode = 0o755 if info.isdir() else 0o644

@@ -10,6 +10,7 @@ from farm.errors import ReleaseError, RunError
 from farm.inventory import Inventory
 from farm.journal import Journal
 from farm.link import Worker
+from farm.mining import run as mining
 from farm.preflight import Release
 from farm.runs import Run
 from farm.summary import Summary
@@ -45,10 +46,13 @@ def resume(
         with run.locked():
             if forgive:
                 journal.commit([record.forgiven()])
-            _require_open(run, journal)
+            if known.verb != "mine" or not mining.unfinished(run, journal):
+                _require_open(run, journal)
         if known.verb == "rebuild":
             window = journal.meta()["window"]
             return rebuild.work(run, inventory, workers, known.release, window, transport, journal)
+        if known.verb == "mine":
+            return mining.work(run, inventory, workers, known.release, transport, journal)
         work = {"busy": busy.work, "run": commands.work}[known.verb]
         return work(run, workers, known.release, transport, journal)
     finally:

@@ -142,7 +142,8 @@ class Runner:
     # Workers
 
     def _link(self, worker: Worker) -> Link:
-        link = self._links[worker.name] = Link(worker, self.job.agent, self.job.transport, self._hear)
+        link = Link(worker, self.job.agent, self.job.transport, self._hear, self.job.prepare)
+        self._links[worker.name] = link
         self.board.workers[worker.name] = Line(worker.slots)
         return link
 

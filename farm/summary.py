@@ -117,10 +117,10 @@ class Overview:
 
 def overview(env: str) -> list[Overview]:
     """The runs of an environment, oldest first."""
-    return [_overview(run) for run in every(env)]
+    return [overview_of(run) for run in every(env)]
 
 
-def _overview(run: Run) -> Overview:
+def overview_of(run: Run) -> Overview:
     loaded = run.is_loaded()
     try:
         journal = Journal(run.journal)

@@ -4,19 +4,22 @@ A line that begins with ``{`` is an object: ``command``, and where wanted ``id``
 ``10m``) and ``outputs`` (names or globs below ``$FARM_OUT`` that must be there when the command has ended). Any other
 line is a command for ``/bin/sh -c`` as it stands; empty lines and lines that begin with ``#`` are left out.
 
-Nothing is put into a command: braces belong to awk, JSON and the shell. On the worker it finds ``$FARM_TASK``,
-``$FARM_SLOT`` (1 up to the worker's slots), ``$FARM_ATTEMPT`` and ``$FARM_OUT``, a folder for its output.
+Nothing is put into a command of a file: braces belong to awk, JSON and the shell. On the worker it finds
+``$FARM_TASK``, ``$FARM_SLOT`` (1 up to the worker's slots), ``$FARM_ATTEMPT`` and ``$FARM_OUT``, a folder for its
+output.
 """
 
 import json
 import re
+import shlex
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from farm.errors import InputError
 from farm.journal import Task
+from farm.plan import cut
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -36,6 +39,22 @@ def read(source: str, timeout: float | None) -> list[Task]:
     if not tasks:
         raise InputError(f"{source} has no task: write one command line a line")
     return tasks
+
+
+def over_ranges(words: Sequence[str], pieces: int, timeout: float | None) -> list[Task]:
+    """One command for each of ``pieces`` even ranges of tokens, ``{low}`` < token <= ``{high}``.
+
+    One word is a command for ``/bin/sh -c`` as it stands; of several each is quoted. No other brace means anything.
+    Raises InputError where the command has no place for its range.
+    """
+    command = words[0] if len(words) == 1 else shlex.join(words)
+    if absent := [place for place in ("{low}", "{high}") if place not in command]:
+        raise InputError(f"the command has no {' and no '.join(absent)}, where each range is to stand: {command}")
+    digits = len(str(pieces))
+    return [
+        Task(f"r{number:0{digits}}", command.replace("{low}", str(low)).replace("{high}", str(high)), timeout)
+        for number, (low, high) in enumerate(cut(pieces), start=1)
+    ]
 
 
 def _tasks(source: str, lines: list[str], timeout: float | None) -> Iterator[tuple[int, Task]]:

@@ -37,6 +37,8 @@ def reasons(lab_wanted: bool) -> dict[str, str]:
     found = {}
     if not (REAL_DATA / "ztf").is_dir():
         found["realdata"] = "the real light curves (../shared/data) are not here"
+    if not shutil.which("chromium"):
+        found["browser"] = "Chromium is not here: apt-get install chromium"
     if lab_wanted:
         from farm import lab
 
@@ -132,6 +134,8 @@ def provisioned(request: pytest.FixtureRequest) -> None:
 @pytest.fixture(scope="session")
 def seeded(provisioned: None) -> Seeded:
     """Light curves in the lab's Cassandra: the real ones where they are, else simulated ones."""
-    source = ["--from", str(REAL_CANDIDATES)] if REAL_CANDIDATES.exists() else ["--objects", "1500", "--seed", "1"]
+    source = ["--objects", "1500", "--seed", "1", "--all-tables"]
+    if REAL_CANDIDATES.exists():
+        source = ["--from", str(REAL_CANDIDATES), "--from", str(REAL_CANDIDATES.with_name("noncandidates.parquet"))]
     said = farm("lab", "seed", *source, "--replace", "--json").json()
     return Seeded(said["objects"], said["rows"])

@@ -7,6 +7,7 @@ import typer
 
 import farm.cli
 from farm.ending import ending
+from farm.help import finish
 
 app = typer.Typer(
     name="farm",
@@ -18,6 +19,8 @@ app = typer.Typer(
 for module in iter_modules(farm.cli.__path__):
     if module.name != "app":
         import_module(f"farm.cli.{module.name}").register(app)
+
+finish(app)
 
 
 def run() -> None:

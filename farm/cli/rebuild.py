@@ -11,7 +11,7 @@ def register(app: typer.Typer) -> None:
     app.command()(rebuild)
 
 
-def _window(text: str | None) -> int | Literal["all"] | None:
+def days_or_all(text: str | None) -> int | Literal["all"] | None:
     if text is None or text == "all":
         return "all" if text else None
     if not text.isdecimal() or not int(text):
@@ -34,13 +34,14 @@ def rebuild(
     ] = None,
     slots: Annotated[int | None, typer.Option(min=1, help="Tasks at a time on each worker.")] = None,
     limit: Annotated[str | None, typer.Option(help="These workers only: names with commas.")] = None,
+    as_lasair: Annotated[bool, typer.Option("--as-lasair", help="With the original code's defects (LSST).")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and do nothing.")] = False,
     load: Annotated[bool, typer.Option("--load", help="Go on to the load.")] = False,
     detach: Annotated[bool, typer.Option("--detach", help="Print the run's id, and leave it to itself.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The plan or summary as JSON.")] = False,
 ) -> None:
     """Rebuild every object's features, or those of some objects, from their light curves, on all workers."""
-    days = _window(window)
+    days = days_or_all(window)
     if sum(each is not None for each in (objects, where, ranges)) > 1:
         raise typer.BadParameter("--objects, --where and --ranges exclude each other")
 
@@ -68,6 +69,7 @@ def rebuild(
         rate=max_rows_per_second,
         slots=slots,
         limit=limit,
+        as_lasair=as_lasair,
     )
     if dry_run:
         if as_json:

@@ -1,9 +1,12 @@
 """``farm release list | show | rollback | prune``: which feature code is where, and who still needs it."""
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from farm.releases.listing import Listing
 
 From = Annotated[str, typer.Option("--inventory", "-i", help="Name under inventory/, or a path.")]
 Digest = Annotated[
@@ -30,10 +33,7 @@ def list_(inventory: From = "lab", as_json: AsJson = False) -> None:
 
     environment = load(inventory)
     found = listing.listing(environment, SshTransport(environment.home.known_hosts))
-    if as_json:
-        typer.echo(json.dumps(found.as_json()))
-    else:
-        listing.show(found)
+    _say(found, as_json)
     standing.require_all(found.standings)
     standing.agreed(found.standings)
 
@@ -72,11 +72,7 @@ def rollback(inventory: From = "lab", skip_down: SkipDown = False, as_json: AsJs
     environment = load(inventory)
     transport = SshTransport(environment.home.known_hosts)
     driver.rollback(environment, skip_down=skip_down)
-    found = listing.listing(environment, transport)
-    if as_json:
-        typer.echo(json.dumps(found.as_json()))
-    else:
-        listing.show(found)
+    _say(listing.listing(environment, transport), as_json)
 
 
 def prune(
@@ -95,3 +91,12 @@ def prune(
         typer.echo(json.dumps(pruned.as_json()))
     else:
         driver.show(pruned)
+
+
+def _say(found: "Listing", as_json: bool) -> None:
+    from farm.releases import listing
+
+    if as_json:
+        typer.echo(json.dumps(found.as_json()))
+    else:
+        listing.show(found)

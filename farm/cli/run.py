@@ -11,8 +11,18 @@ def register(app: typer.Typer) -> None:
 
 
 def run(
-    tasks: Annotated[str, typer.Argument(metavar="TASKS", help="A file with one command a line, or JSON lines; or -.")],
+    command: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="TASKS",
+            help="A file with one command a line, or JSON lines; or -. With --over-ranges: the command.",
+        ),
+    ],
     inventory: Annotated[str, typer.Option("--inventory", "-i", help="Name under inventory/, or a path.")] = "lab",
+    over_ranges: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Run one command, after --, for N ranges of tokens: {low}, {high}."),
+    ] = None,
     slots: Annotated[int | None, typer.Option(min=1, help="Tasks at a time on each worker.")] = None,
     retries: Annotated[int, typer.Option(min=0, help="Further tries of a task that fails.")] = 2,
     timeout: Annotated[
@@ -32,6 +42,8 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="The tasks or summary as JSON.")] = False,
 ) -> None:
     """Run command lines on all workers; each has $FARM_TASK, $FARM_SLOT and a folder $FARM_OUT for its output."""
+    if over_ranges is None and len(command) != 1:
+        raise typer.BadParameter("one file of tasks; with --over-ranges N the command follows: -- COMMAND {low} {high}")
     if detach and not dry_run:
         from farm.detached import detach as leave
 
@@ -48,7 +60,10 @@ def run(
         ending = halting.parse(halt) if halt else None
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
-    todo = reader.read(tasks, limit_seconds)
+    if over_ranges is None:
+        todo = reader.read(command[0], limit_seconds)
+    else:
+        todo = reader.over_ranges(command, over_ranges, limit_seconds)
     if dry_run:
         if as_json:
             told = [

@@ -27,7 +27,7 @@ class LabHost:
 
 
 HOSTS = (
-    *(LabHost(f"w{n}", f"198.18.77.{10 + n}", 2 * GIB) for n in range(1, 5)),
+    *(LabHost(f"w{n}", f"198.18.77.{10 + n}", 6 * GIB) for n in range(1, 5)),
     LabHost("c1", "198.18.77.21", 20 * GIB),
     *(LabHost(f"g{n}", f"198.18.77.{30 + n}", 4 * GIB) for n in range(1, 4)),
 )

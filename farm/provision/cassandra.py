@@ -148,7 +148,7 @@ def _changes(node: Node, session: Session, wanted: Wanted) -> Iterator[tuple[str
     query = "SELECT table_name FROM system_schema.tables WHERE keyspace_name = %s"
     tables = {row.table_name for row in session.execute(query, (wanted.keyspace,))}
     for table in wanted.tables:
-        if table.name not in tables:
+        if table.name.lower() not in tables:
             yield table.name, [cql_ddl(table, wanted.keyspace).strip().rstrip(";")]
     if READER not in roles:
         yield "reader", [_role("CREATE ROLE", READER, wanted.reader_password)]

@@ -5,7 +5,6 @@ key; as long as its public half is there, hosts are given both. With ``--hosts``
 every one of them. Every step is a rename, so that one that was interrupted is finished by the next.
 """
 
-import os
 import subprocess
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from farm import preflight
+from farm.disk import sync
 from farm.errors import FarmError, SetupError
 from farm.inventory import Host, Inventory, load
 from farm.provision import program
@@ -43,7 +43,7 @@ def make_successor(key: Path, env: str, write: bool) -> bool:
         _generate(made, f"farm@{env}")
         made.rename(fresh)
         public(made).rename(public(fresh))
-        _sync(key.parent)
+        sync(key.parent)
     return True
 
 
@@ -60,7 +60,7 @@ def switch(inventory: Inventory, names: Sequence[str], key: Path, write: bool) -
         if fresh.exists():
             fresh.rename(key)
         public(fresh).rename(public(key))
-        _sync(key.parent)
+        sync(key.parent)
     return True
 
 
@@ -84,15 +84,7 @@ def _generate(key: Path, comment: str) -> None:
     if done.returncode != 0:
         raise SetupError(f"no key could be made in {key.parent}: {done.stderr.strip()}")
     for path in (key, public(key)):
-        _sync(path)
-
-
-def _sync(path: Path) -> None:
-    number = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
+        sync(path)
 
 
 def main() -> dict[str, Any]:

@@ -13,7 +13,7 @@ from farm.home import Home
 from farm.load import lock
 from farm.provision import program
 from farm.provision.files import read_or_empty
-from features import survey
+from features import DEFAULT, SURVEYS, survey
 from features.schema import ddl
 
 ACCOUNTS = {
@@ -33,9 +33,9 @@ class Item:
     statements: tuple[str, ...]
 
 
-def items(database: str, passwords: Mapping[str, str]) -> list[Item]:
+def items(database: str, passwords: Mapping[str, str], whose: str = DEFAULT) -> list[Item]:
     """What a cluster must hold, in the order of making."""
-    table = ddl(survey("ztf")).strip().rstrip(";")
+    table = ddl(survey(whose)).strip().rstrip(";")
     return [
         Item(
             "no anonymous users",
@@ -89,10 +89,10 @@ def _account(name: str, privileges: tuple[str, ...], database: str, password: st
     )
 
 
-def sql(home: Home, database: str) -> dict[str, Any]:
+def sql(home: Home, database: str, whose: str = DEFAULT) -> dict[str, Any]:
     """``ask``: one SELECT, a line of its answer for each item that is missing; ``statements``: what brings each."""
     passwords = {name: read_or_empty(home.secret(name.replace("farm_", "galera_"))) for name in ACCOUNTS}
-    wanted = items(database, passwords)
+    wanted = items(database, passwords, whose)
     ask = "\nUNION ALL ".join(
         f"SELECT '{item.name}' FROM DUAL WHERE NOT COALESCE({item.there}, FALSE)" for item in wanted
     )
@@ -105,8 +105,9 @@ def sql(home: Home, database: str) -> dict[str, Any]:
 def main() -> dict[str, Any]:
     arguments = program.parser(__doc__, "environment")
     arguments.add_argument("--database", required=True)
+    arguments.add_argument("--survey", choices=SURVEYS, default=DEFAULT)
     options = arguments.parse_args()
-    return sql(Home(options.environment), options.database)
+    return sql(Home(options.environment), options.database, options.survey)
 
 
 if __name__ == "__main__":

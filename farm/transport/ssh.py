@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import gevent
+from gevent.hub import Hub
 from gevent.lock import RLock
 from gevent.threadpool import ThreadPool
 from pssh.clients.native import SSHClient
@@ -39,6 +40,7 @@ _KEX_FAILURE = -5  # LIBSSH2_ERROR_KEX_FAILURE
 _ALGORITHMS = {"ssh-rsa": "rsa-sha2-512,rsa-sha2-256,ssh-rsa"}
 _T = TypeVar("_T")
 
+Hub.NOT_ERROR = (*Hub.NOT_ERROR, SystemExit)  # parallel-ssh narrows it: the end of the program was a traceback
 logging.getLogger("pssh").addHandler(logging.NullHandler())
 logging.getLogger("pssh").propagate = False
 _pool = ThreadPool(64)

@@ -39,6 +39,7 @@ class _Waiting:
 @dataclass
 class _Running:
     job: Job
+    slot: int
     reason: str | None = None
     """Why the head wanted it killed."""
     reported: bool = False
@@ -202,7 +203,7 @@ class Agent:
             return
         finally:
             os.close(slot.lock)
-        self.supervisors[pid] = _Running(job)
+        self.supervisors[pid] = _Running(job, slot.number)
         self.attempts[job.task, job.attempt] = pid
 
     def _take_reports(self) -> None:
@@ -218,6 +219,7 @@ class Agent:
             receipt["reason"] = running.reason or "killed"
         if receipt["code"] != 0:
             receipt["tail"] = self.folders.tail(running.job.task, running.job.attempt)
+        receipt["slot"] = running.slot
         self.send(receipt)
 
     def _reap(self) -> None:

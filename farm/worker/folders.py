@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+PREPARED = "prepared"
+"""What the head put into a run's folder before its first task."""
 _TAIL = 2000
 
 
@@ -34,7 +36,8 @@ class Folders:
             shutil.rmtree(folder / f"{task}.{attempt}", ignore_errors=True)
 
     def leave(self) -> None:
-        """The run has ended: of its folders only those stay that hold something."""
+        """The run has ended: what it was prepared with goes, and of its folders only those stay that hold something."""
+        shutil.rmtree(self.root / PREPARED, ignore_errors=True)
         for folder in self._all():
             with contextlib.suppress(OSError):
                 folder.rmdir()

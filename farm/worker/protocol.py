@@ -56,6 +56,8 @@ class Receipt(TypedDict):
     """Largest resident set of any of them, bytes."""
     tail: NotRequired[str]
     """The end of the log of an attempt that failed."""
+    slot: NotRequired[int]
+    """The worker's slot that it had, from 1; older agents do not say."""
 
 
 def encode(message: Message | Receipt) -> bytes:

@@ -14,7 +14,7 @@ from tests.bench import machine
 from tests.bench.rebuild import ready, say
 
 KEPT = Path(__file__).parents[2] / "docs" / "benchmarks"
-BENCHES = ("features", "rebuild", "dispatch", "load", "losses")
+BENCHES = ("features", "rebuild", "mining", "dispatch", "load", "losses")
 """Modules with measure() and table(measured), and plot(measured) where there is something to see."""
 
 

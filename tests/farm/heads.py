@@ -56,6 +56,18 @@ def rows(run: Run, query: str) -> list[tuple[Any, ...]]:
         return db.execute(query).fetchall()
 
 
+def holders(run: Run) -> list[int]:
+    """Processes that have the run's lock open."""
+    found = set()
+    for entry in Path("/proc").glob("[0-9]*/fd/*"):
+        try:
+            if entry.readlink() == run.folder / "lock":
+                found.add(int(entry.parts[2]))
+        except OSError:
+            continue
+    return sorted(found)
+
+
 def attempts(run: Run, worker: str, state: str) -> list[str]:
     """Tasks with such an attempt there."""
     found = rows(run, f"SELECT task FROM attempts WHERE worker = '{worker}' AND state = '{state}'")

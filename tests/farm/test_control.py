@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from command import ROOT
-from heads import Head, Living, books, eventually, head, on, rows
+from heads import Head, Living, books, eventually, head, holders, on, rows
 
 from farm.errors import Exit
 from farm.runs import Run, every
@@ -171,7 +171,7 @@ def test_a_detached_run_outlives_the_session_that_began_it(mine: Head) -> None:
     assert run.is_held(), "its head stands when the verb returns"
     os.killpg(shell.pid, signal.SIGHUP)
     shell.communicate(timeout=20)
-    (head_,) = _heads(run)
+    (head_,) = holders(run)
     os.kill(head_, signal.SIGHUP)
     eventually(lambda: not run.is_held(), "the run ends")
     assert books(run, 10, ("w1",)) == {"done": 10}
@@ -243,15 +243,3 @@ def test_an_interrupt_before_the_run_begins_is_one_sentence(mine: Head) -> None:
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)
     assert (process.returncode, out, err) == (Exit.INTERRUPTED, "", "farm: interrupted\n")
-
-
-def _heads(run: Run) -> list[int]:
-    """Processes that have the run's lock open."""
-    found = set()
-    for entry in Path("/proc").glob("[0-9]*/fd/*"):
-        try:
-            if entry.readlink() == run.folder / "lock":
-                found.add(int(entry.parts[2]))
-        except OSError:
-            continue
-    return sorted(found)

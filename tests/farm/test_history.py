@@ -54,7 +54,7 @@ def test_a_table_of_attempts_has_a_line_each_and_nothing_in_a_cell_breaks_it(run
     header, *lines = [line.split("\t") for line in tsv(history.attempts())]
     history.close()
     assert header == ["task", "attempt", "worker", "state", "started", "ended", "wall", "cpu", "rss", "code", "signal",
-                      "reason"]  # fmt: skip
+                      "reason", "slot"]  # fmt: skip
     first, second, third = [dict(zip(header, line, strict=True)) for line in lines]
     assert (first["task"], first["state"], first["code"]) == ("a", "failed", "3")
     assert first["started"] == "2023-11-14T22:13:21.000Z"

@@ -11,6 +11,7 @@ import pytest
 from farm import journal as record
 from farm.errors import RunError
 from farm.events import State
+from farm.history import History
 from farm.journal import Journal, Task
 
 TASKS = [Task("t1", "echo 'quotes\n☃'", timeout=3.5, ok=(0, 31), detail={"range": [-1, 2**62]}), Task("t2", "true")]
@@ -136,6 +137,20 @@ def test_what_is_no_journal_is_refused(path: Path) -> None:
     path.write_bytes(b"this is no database, but it is long enough to look like one" * 20)
     with pytest.raises(RunError, match="cannot be read"):
         Journal(path)
+
+
+def test_a_journal_of_the_former_format_is_read_and_written_on(path: Path) -> None:
+    Journal.create(path, {}, TASKS).close()
+    with sqlite3.connect(path) as db:
+        db.execute("ALTER TABLE attempts DROP COLUMN slot")
+        db.execute("PRAGMA user_version = 1")
+    db.close()
+    for slot in (None, 2):
+        journal = History(path)
+        journal.commit([record.started("t1", slot or 1, "w1", "m", 1.0)])
+        journal.commit([record.ended({**RECEIPT, "attempt": slot or 1} | ({"slot": slot} if slot else {}), None, 2.0)])
+        assert [each.slot for each in journal.attempts()][-1] == slot
+        journal.close()
 
 
 def test_a_journal_of_another_format_is_refused(path: Path) -> None:

@@ -46,6 +46,7 @@ def fetched(operator: Head) -> Run:
 
 def test_outputs_come_to_the_head_with_their_digests_in_the_journal(fetched: Run) -> None:
     assert (fetched.folder / "outputs" / "told" / "told").read_text() == f"told 1 1 {fetched.id}\n"
+    assert rows(fetched, "SELECT slot FROM attempts WHERE task = 'told'") == [(1,)]
     ((result,),) = rows(fetched, "SELECT result FROM attempts WHERE task = 'big'")
     brought = fetched.folder / "outputs" / "big" / "it's big"
     assert brought.stat().st_size == 3 << 20

@@ -13,7 +13,9 @@ from farm.parts import FIRST_TOKEN, LAST_TOKEN, Expected, check, cover_ring
 from farm.plan import cut
 
 CSV = b"objectId,x\nZTF1,1.0\nZTF2,\\N\n"
-EXPECTED = Expected(run="r", environment="lab", window=30, release="d", schema="s", task="t1", attempt=1, range=(-5, 5))
+EXPECTED = Expected(
+    run="r", environment="lab", window=30, release="d", schema="s", task="t1", attempt=1, range=(-5, 5), as_lasair=False
+)
 
 
 def write(folder: Path, csv: bytes = CSV, **changes: Any) -> Path:
@@ -37,7 +39,7 @@ def test_a_part_that_is_as_it_says_is_taken(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("field", "value"),
     [("run", "q"), ("task", "t2"), ("attempt", 2), ("environment", "prod"), ("range", [-5, 6]), ("window", "all"),
-     ("release", "e"), ("schema", "z")],
+     ("release", "e"), ("schema", "z"), ("as_lasair", True)],
 )  # fmt: skip
 def test_a_part_of_something_else_is_refused(tmp_path: Path, field: str, value: Any) -> None:
     with pytest.raises(PartsError, match=f"t1.1.json has {field}"):

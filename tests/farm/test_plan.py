@@ -55,6 +55,13 @@ def test_the_rate_is_that_of_all_slots_together() -> None:
         assert "--max-rows-per-second 2500 " in task.command
 
 
+def test_a_survey_other_than_the_usual_one_is_named_with_all_that_it_needs() -> None:
+    of_lsst = plan.rebuild("lab", WORKERS, RELEASE, "all", survey="lsst", given="/shared/a b.parquet", as_lasair=True)
+    for task in of_lsst.tasks:
+        assert " --survey lsst --given '/shared/a b.parquet' --as-lasair --window all " in task.command
+    assert not any("--survey" in task.command for task in plan.rebuild("lab", WORKERS, RELEASE, 30).tasks)
+
+
 def test_a_list_of_objects_names_each_once_in_its_order(tmp_path: Path) -> None:
     file = tmp_path / "ids.txt"
     file.write_text("ZTF2\n\n  ZTF1 \nZTF2\n")

@@ -26,7 +26,19 @@ class Place:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.transport = LocalTransport(root)
-        self.inventory = Hosts("lab", root, "", 30, "zero", "upsert", root / "shared", galera_ca=None, _data={})
+        self.inventory = Hosts(
+            "lab",
+            root,
+            digest="",
+            survey="ztf",
+            given=None,
+            window=30,
+            zeros="zero",
+            load_mode="upsert",
+            shared_dir=root / "shared",
+            galera_ca=None,
+            _data={},
+        )
 
     def make(self, verb: str, ended: float = 0.0, loaded: object = None) -> Run:
         run = runs.create("lab", verb)

@@ -37,7 +37,7 @@ def test_only_the_rebuild_program_of_features_imports_the_cassandra_driver() -> 
     assert all(path.startswith("features/rebuild/") for path in importers("cassandra") if path.startswith("features/"))
 
 
-@pytest.mark.parametrize("package", ["pssh", "mysql"])
+@pytest.mark.parametrize("package", ["pssh", "mysql", "jinja2", "prometheus_client"])
 def test_a_third_party_stands_in_one_module(package: str) -> None:
     assert len(importers(package)) == 1
 

@@ -77,6 +77,22 @@ def test_a_condition_selects_once_and_its_objects_are_frozen_in_the_run(reader: 
     assert loads_unchanged(summary["run"], len(names))
 
 
+def test_a_function_is_put_to_the_objects_of_a_condition(reader: Node, tmp_path: Path) -> None:
+    script, condition = tmp_path / "own.py", "ncand >= 10 AND gmag IS NOT NULL -- bright enough"
+    script.write_text(
+        "from features.mining import batch\n\n"
+        "@batch(columns='jd')\ndef lengths(curves):\n    yield {'n': curves.segments.count}\n"
+    )
+    out = tmp_path / "out.csv"
+    options = ("--where", condition, "--single-file", "--csv", "--window", "all", "--json")
+    told = farm("mine", f"{script}:lengths", "--out", str(out), *options).json()
+    with out.open(newline="") as file:
+        found = {row["objectId"]: int(row["n"]) for row in csv.DictReader(file)}
+    assert sorted(found) == ids(reader, condition.partition("--")[0])
+    assert min(found.values()) >= 10
+    assert told["dataset"]["named"]["source"] == f"where {condition}"
+
+
 @pytest.mark.parametrize(
     ("condition", "said"),
     [

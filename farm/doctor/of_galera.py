@@ -1,0 +1,159 @@
+"""What Galera's answers mean for a run and its load. Pure."""
+
+from collections.abc import Iterator, Sequence
+
+from farm.doctor.finding import Check, Kind, check, error, warning
+from farm.doctor.nodes import NodeSaid
+from farm.errors import SchemaError
+from farm.galera import Account
+from farm.inventory import Inventory
+from farm.load.lock import STALE_SECONDS
+from farm.schema.plan import plan
+from features.declare import Survey
+
+_GALERA, _TABLE = "galera", "table"
+_BUSY = 0.9
+"""Share of a node's connections that may be taken."""
+
+
+def checks(
+    inventory: Inventory, survey: Survey, nodes: Sequence[NodeSaid], refused: Sequence[tuple[Account, str]]
+) -> Iterator[Check]:
+    yield _reached(nodes)
+    yield _cluster(nodes)
+    yield _versions(nodes)
+    yield _accounts(inventory, refused)
+    yield _takes_loads(nodes)
+    yield _schema(inventory, survey, nodes)
+    yield _loaders(inventory, nodes)
+
+
+def _reached(nodes: Sequence[NodeSaid]) -> Check:
+    quorum = 2 * sum(node.error is None for node in nodes) > len(nodes)
+    grade = warning if quorum else error
+    findings = [
+        grade(
+            Kind.NODE, node.address, str(node.error), "systemctl status mariadb there; a load needs most of the nodes"
+        )
+        for node in nodes
+        if node.error
+    ]
+    return check(_GALERA, "nodes", f"{len(nodes) - len(findings)} of {len(nodes)} answer", findings)
+
+
+def _cluster(nodes: Sequence[NodeSaid]) -> Check:
+    asked = [node for node in nodes if node.error is None]
+    findings = []
+    for node in asked:
+        if (status := node.status.get("wsrep_cluster_status", "unknown")) != "Primary":
+            what = f"it is in no cluster with quorum (wsrep_cluster_status {status})"
+            todo = "bring the other nodes back; restart mariadb on a node that was left alone"
+            findings.append(error(Kind.NO_QUORUM, node.address, what, todo))
+        elif not node.synced:
+            state = node.status.get("wsrep_local_state_comment", "unknown")
+            what = f"it is not synced (wsrep_local_state_comment {state}), so a load pauses"
+            todo = "wait for it: SHOW STATUS LIKE 'wsrep_local_state_comment'"
+            findings.append(warning(Kind.NOT_SYNCED, node.address, what, todo))
+        if (number := node.status.get("wsrep_cluster_size")) != str(len(nodes)):
+            what = f"it counts {number} nodes, and the option file names {len(nodes)}"
+            todo = "bring the missing node back, or correct group galera of the inventory and run provision.yml"
+            findings.append(warning(Kind.NODES_MISSING, node.address, what, todo))
+    if len(clusters := {node.status.get("wsrep_cluster_state_uuid") for node in asked}) > 1:
+        what = f"the nodes are of {len(clusters)} clusters"
+        todo = "name the nodes of one cluster in group galera of the inventory"
+        findings.append(error(Kind.CLUSTERS, "galera", what, todo))
+    return check(
+        _GALERA, "cluster", f"{sum(node.well for node in nodes)} of {len(nodes)} synced, with quorum", findings
+    )
+
+
+def _versions(nodes: Sequence[NodeSaid]) -> Check:
+    said = sorted({node.variables["version"] for node in nodes if "version" in node.variables})
+    provider = sorted(
+        {node.status["wsrep_provider_version"] for node in nodes if "wsrep_provider_version" in node.status}
+    )
+    findings = []
+    if len(said) > 1 or len(provider) > 1:
+        what = f"the nodes run {', '.join(said)} with Galera {', '.join(provider)}"
+        todo = "finish the upgrade of the nodes; change no table until then"
+        findings.append(warning(Kind.GALERA_VERSIONS, "galera", what, todo))
+    return check(_GALERA, "versions", f"{', '.join(said) or 'unknown'}, Galera {', '.join(provider)}", findings)
+
+
+def _accounts(inventory: Inventory, refused: Sequence[tuple[Account, str]]) -> Check:
+    findings = [
+        error(
+            Kind.ACCOUNT,
+            str(account.file),
+            why,
+            f"ansible-playbook -i {inventory.path} provision.yml, with the password in the vault",
+        )
+        for account, why in refused
+    ]
+    who = ", ".join(account.user for account, _ in refused)
+    return check(_GALERA, "accounts", f"refused: {who}" if who else "all of the farm's are let in", findings)
+
+
+def _takes_loads(nodes: Sequence[NodeSaid]) -> Check:
+    findings = []
+    for node in (each for each in nodes if each.variables):
+        if node.variables.get("local_infile") == "OFF":
+            todo = "SET GLOBAL local_infile = ON, and in its configuration"
+            findings.append(error(Kind.NO_LOCAL_INFILE, node.address, "LOAD DATA LOCAL is off there", todo))
+        if node.variables.get("read_only") != "OFF":
+            todo = "SET GLOBAL read_only = OFF, once you know why it is on"
+            findings.append(error(Kind.READ_ONLY, node.address, "it is read-only", todo))
+        taken, most = int(node.status.get("Threads_connected", 0)), int(node.variables.get("max_connections", 0))
+        if most and taken > _BUSY * most:
+            what = f"{taken} of {most} connections are taken"
+            findings.append(warning(Kind.CONNECTIONS, node.address, what, "SHOW PROCESSLIST"))
+    return check(_GALERA, "loads", "the nodes take files, writes and connections", findings)
+
+
+def _schema(inventory: Inventory, survey: Survey, nodes: Sequence[NodeSaid]) -> Check:
+    migrate = (
+        f"farm schema migrate --inventory {inventory.env} --option-file"
+        f" {inventory.home.secret('galera_owner.cnf')} --dry-run"
+    )
+    findings = []
+    for node in nodes:
+        if node.trouble:
+            findings.append(error(Kind.NO_TABLE, node.address, str(node.trouble), migrate))
+        if node.table is None:
+            continue
+        try:
+            there = plan(survey, node.table)
+        except SchemaError as wrong:
+            findings.append(error(Kind.PRIMARY_KEY, node.address, str(wrong), "see docs/schema.md"))
+            continue
+        if there.changes:
+            first = "; ".join(f"{change.what} {change.name}" for change in there.changes[:5])
+            what = f"{len(there.changes)} differences from the declarations: {first}"
+            findings.append(error(Kind.SCHEMA, node.address, what, migrate))
+        elif there.undeclared:
+            what = f"columns that are not declared: {', '.join(there.undeclared)}"
+            findings.append(
+                warning(Kind.UNDECLARED, node.address, what, f"leave them, or {migrate} --drop-column NAME")
+            )
+        if not node.load_table:
+            what = "table farm_load, the loaders' lock, is not there"
+            findings.append(error(Kind.NO_LOCK_TABLE, node.address, what, migrate))
+    described = [node.table for node in nodes if node.table]
+    rows = max((table.rows for table in described), default=0)
+    return check(
+        _TABLE, "schema", f"{len(survey.columns)} columns, some {rows:,} rows, at {len(described)} nodes", findings
+    )
+
+
+def _loaders(inventory: Inventory, nodes: Sequence[NodeSaid]) -> Check:
+    loader = next((node.loader for node in nodes if node.loader), None)
+    findings = []
+    if loader and loader.silent < STALE_SECONDS:
+        what = f"run {loader.run} is being loaded by {loader.who}, last heard of {loader.silent} s ago"
+        todo = "wait for its end: farm load would be refused (exit code 20)"
+        findings.append(warning(Kind.LOADING, "objects", what, todo))
+    elif loader:
+        what = f"a loader died: run {loader.run} by {loader.who}, silent for {loader.silent:,} s"
+        todo = f"farm load {loader.run} --inventory {inventory.env} goes on with it"
+        findings.append(warning(Kind.LOADER_DIED, "objects", what, todo))
+    return check(_TABLE, "lock", "nobody loads" if loader is None else f"held for run {loader.run}", findings)

@@ -1,0 +1,33 @@
+"""Writes the page: the template, with style and script put in. The only module that knows Jinja."""
+
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader
+from markupsafe import Markup
+
+from farm.errors import InputError
+from farm.page.facts import facts
+from farm.runs import Run
+from farm.show import clock, size
+
+
+def page(run: Run) -> str:
+    """The whole page. Raises RunError where the journal cannot be read."""
+    environment = Environment(
+        loader=PackageLoader("farm.page", "."), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"clock": clock, "size": size, "number": lambda value: f"{value:,}"}
+    here = Path(__file__).parent
+    style, script = (Markup((here / name).read_text(encoding="utf-8")) for name in ("page.css", "page.js"))  # noqa: S704
+    return environment.get_template("page.html.j2").render(style=style, script=script, **facts(run))
+
+
+def write(run: Run, out: Path) -> None:
+    """Write the page whole. Raises RunError, and InputError where the file cannot be written."""
+    text = page(run)
+    fresh = out.with_name(f".{out.name}.part")
+    try:
+        fresh.write_text(text, encoding="utf-8")
+        fresh.replace(out)
+    except OSError as error:
+        raise InputError(f"{out} cannot be written: {error.strerror or error}") from None
