@@ -72,8 +72,9 @@ class Inventory:
     """SHA-256 of all groups, hosts and variables, as hex."""
     survey: str
     """Whose light curves and table these are."""
-    given: str | None
-    """A Parquet file that every worker can read, of what features need from outside Cassandra (``Survey.external``)."""
+    given: Mapping[str, str]
+    """Where what features need from outside Cassandra is, by its name (``Survey.external``): the folder of a map of
+    the sky, on every worker, or the name of a table in Galera."""
     window: int | Literal["all"]
     """Days of an object's light curve to use, counted back from its last detection."""
     zeros: Literal["zero", "null"]
@@ -86,7 +87,7 @@ class Inventory:
 
     def of(self, survey: str) -> "Inventory":
         """The same environment with another survey's light curves, over that survey's usual window."""
-        return self if survey == self.survey else replace(self, survey=survey, window=usual_window(survey))
+        return self if survey == self.survey else replace(self, survey=survey, window=usual_window(survey), given={})
 
     @property
     def whole_keys(self) -> bool:
@@ -230,7 +231,7 @@ def load(name: str) -> Inventory:
         path=path,
         digest=hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest(),
         survey=survey,
-        given=common.text("farm_given", "") or None,
+        given=_given(common, survey),
         window="all" if days == "all" else common.number("farm_window", days),
         zeros=common.choice("farm_zeros", ("zero", "null")),
         load_mode=common.choice("farm_load_mode", ("upsert", "update")),
@@ -238,6 +239,21 @@ def load(name: str) -> Inventory:
         galera_ca=Path(authority).expanduser() if authority else None,
         _data=data,
     )
+
+
+def _given(common: _Reader, survey: str) -> dict[str, str]:
+    found = common.value("farm_given", {})
+    known = {each.name for each in survey_of(survey).external}
+    wrong = f"farm_given of {common.host} in inventory {common.env}"
+    places = found.values() if isinstance(found, Mapping) else [None]
+    if not all(isinstance(each, str) and each and not _TEMPLATE.search(each) for each in places):
+        raise InventoryError(
+            f"{wrong} is {found!r}: write the name of an input and, literally, where it is, a line each"
+        )
+    if unknown := sorted(found.keys() - known):
+        has = f"has {', '.join(sorted(known))}" if known else "needs nothing from outside Cassandra"
+        raise InventoryError(f"{wrong} names {', '.join(unknown)}, and survey {survey} {has}")
+    return dict(found)
 
 
 def usual_window(survey: str) -> int | Literal["all"]:

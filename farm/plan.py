@@ -1,6 +1,5 @@
 """What a run will do, before it does it: the ring of tokens, or a list of objects, cut evenly into tasks. Pure."""
 
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -80,18 +79,18 @@ def rebuild(
     rate: int | None = None,
     part: float = 1.0,
     survey: str = DEFAULT,
-    given: str | None = None,
+    given: str = "",
     as_lasair: bool = False,
 ) -> Plan:
     """Plan the rebuild of every object, of ``objects``, or of a ``part`` of the ring, spread over it.
 
     ``pieces`` is the number of token ranges, None: some a slot; ``rate`` is how many rows a second Cassandra is asked
-    for, by all slots together. ``given`` is a file on the workers (``Inventory.given``); ``as_lasair``: with the
-    original code's defects.
+    for, by all slots together. ``given`` are the options that name what comes from outside Cassandra
+    (``farm.given.options``); ``as_lasair``: with the original code's defects.
     """
     slots = sum(worker.slots for worker in workers)
     whose = f"--survey {survey} " if survey != DEFAULT else ""
-    whose += f"--given {shlex.quote(given)} " if given else ""
+    whose += given
     whose += "--as-lasair " if as_lasair else ""
     common = f'{whose}--window {window}{manners(rate, slots)} --out "$FARM_OUT/$FARM_TASK.$FARM_ATTEMPT.csv"'
     program = f"exec {release.program('rebuild_objects')}"

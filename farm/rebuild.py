@@ -1,11 +1,12 @@
 """``farm rebuild``: the features of every object, from Cassandra to verified parts on the head."""
 
+import shutil
 from collections.abc import Sequence
 from typing import Any
 
-from farm import execute, plan, preflight, runs
+from farm import execute, given, plan, preflight, runs, ship
 from farm.collect import PartCollector
-from farm.errors import CassandraError, InputError
+from farm.errors import CassandraError, Exit, FarmError, InputError
 from farm.inventory import Host, Inventory
 from farm.job import Job
 from farm.journal import Journal
@@ -45,7 +46,7 @@ def prepare(
     hosts = plan.choose(inventory.group("workers"), limit)
     reports, workers = execute.muster(hosts, slots, transport)
     release = preflight.ready(reports, inventory)
-    require_cassandra(hosts, transport, release, inventory.survey)
+    require_cassandra(hosts, transport, release, inventory.survey, given.maps(inventory))
     days = inventory.window if window is None else window
     return plan.rebuild(
         inventory.env,
@@ -57,32 +58,46 @@ def prepare(
         rate=rate,
         part=part,
         survey=inventory.survey,
-        given=inventory.given,
+        given=given.options(inventory),
         as_lasair=as_lasair,
     )
 
 
-def require_cassandra(hosts: Sequence[Host], transport: Transport, release: Release, survey: str) -> None:
-    """Raises CassandraError where a worker has no way to the survey's tables."""
-    if failed := preflight.failures(hosts, transport, cassandra_check(release, survey), _CHECK_SECONDS):
+def require_cassandra(
+    hosts: Sequence[Host], transport: Transport, release: Release, survey: str, maps: str = ""
+) -> None:
+    """Raises CassandraError where a worker has no way to the survey's tables, InputError where it lacks a map.
+
+    ``maps`` are ``given.maps``.
+    """
+    if failed := preflight.failures(hosts, transport, cassandra_check(release, survey, maps), _CHECK_SECONDS):
         name, said = next(iter(failed.items()))
         why = said.err.strip().rpartition("\n")[2].removeprefix("rebuild_objects: ")
         others = f" (and {', '.join(list(failed)[1:])} neither)" if len(failed) > 1 else ""
+        if said.code == Exit.INPUT:
+            raise InputError(f"{name} is not ready{others}: {why}")
         raise CassandraError(f"{name} cannot read Cassandra{others}: {why or f'exit code {said.code}'}")
 
 
-def cassandra_check(release: Release, survey: str) -> str:
-    """A worker's own test of its way to the survey's tables in Cassandra."""
-    return f"exec {release.program('rebuild_objects')} --check --survey {survey}"
+def cassandra_check(release: Release, survey: str, maps: str = "") -> str:
+    """A worker's own test of its way to the survey's tables in Cassandra, and of the maps on its disk."""
+    return f"exec {release.program('rebuild_objects')} --check --survey {survey} {maps}".rstrip()
 
 
 def rebuild(inventory: Inventory, transport: Transport, planned: Plan) -> Summary:
     """Run the plan; every accepted part stands in the run's ``parts`` when this returns.
 
-    Raises PartsError where all tasks are done and their parts do not cover the ring exactly once.
+    Raises PartsError where all tasks are done and their parts do not cover the ring exactly once; InputError or
+    GaleraError, before anything runs, where an input cannot be had.
     """
     run = runs.create(inventory.env, "rebuild")
     meta: dict[str, Any] = {"verb": "rebuild", "window": planned.window, "objects": None}
+    meta["without"] = given.without(inventory)
+    try:
+        meta["given"] = given.bring(inventory, planned.objects, run.given)
+    except FarmError:
+        shutil.rmtree(run.folder)
+        raise
     if planned.objects:
         meta["objects"] = planned.objects.as_json()
         run.objects.write_text(planned.objects.text(), encoding="utf-8")
@@ -104,6 +119,7 @@ def work(
 ) -> Summary:
     """Do what the journal of a rebuild still has open."""
     shared = inventory.shared_dir
+    digest = journal.meta().get("given")
     job = Job(
         run=run,
         workers=workers,
@@ -112,6 +128,7 @@ def work(
         title=f"rebuild on {len(workers)} workers",
         collect=PartCollector(run, release, window, shared),
         probe=cassandra_check(release, inventory.survey),
+        prepare=ship.Shipping(run.id, run.given, digest, release) if digest else None,
     )
     summary = execute.execute(job, journal)
     if summary.done == summary.submitted and not journal.meta().get("objects"):

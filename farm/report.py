@@ -169,6 +169,10 @@ def _books(summary: Summary) -> None:
     if (objects := summary.results.get("objects")) and summary.seconds:
         print(f"{objects:,} objects, {objects / summary.seconds:,.0f} objects/s")
     _some([f"task {task} {state}: {reason}" for task, state, reason in summary.troubles])
+    _some([
+        f"without {name}, which farm_given does not name: NULL in {', '.join(features)}"
+        for name, features in summary.without.items()
+    ])  # fmt: skip
     if summary.unread:
         print(f"{len(summary.unread):,} objects could not be read:")
         _some(summary.unread)

@@ -62,6 +62,11 @@ class Run:
         return self.folder / "objects.txt"
 
     @property
+    def given(self) -> Path:
+        """What was brought to the workers from outside Cassandra, if anything was."""
+        return self.folder / "given.tar"
+
+    @property
     def load(self) -> Path:
         """What the load of this run leaves."""
         return self.folder / "load"

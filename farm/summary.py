@@ -1,8 +1,8 @@
 """What a run came to, or has come to so far, by its journal."""
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from farm.errors import Exit, RunError
@@ -46,6 +46,8 @@ class Summary:
     """objectIds whose light curve could not be read."""
     troubles: tuple[tuple[str, str, str], ...]
     """Tasks that failed or are held: id, state, reason."""
+    without: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Inputs that the environment has no source of, and the features that are NULL for that."""
 
     @property
     def exit(self) -> Exit:
@@ -87,6 +89,7 @@ def summarise(run: Run, journal: Journal) -> Summary:
         },
         unread=tuple(unread),
         troubles=tuple(journal.troubles()),
+        without=meta.get("without", {}),
     )
 
 

@@ -152,6 +152,30 @@ class Deviation:
 
 
 @dataclass(frozen=True)
+class Sky:
+    """A map of the sky: E(B-V) by the Galaxy's dust (``features.dust``), at an object's place."""
+
+    position: Callable[[LightCurves], tuple[NDArray[np.float64], NDArray[np.float64]]]
+    """ra and dec in degrees, NaN where missing, a value an object."""
+    needs: tuple[str, ...]
+    """What ``position`` reads, as ``Family.needs``."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """A table beside the table of objects, one row an object, under the same key: the row as a JSON object."""
+
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class External(Column):
+    """A value an object from outside Cassandra; ``cql`` is double or float for a number, text for a record."""
+
+    source: Sky | Record
+
+
+@dataclass(frozen=True)
 class Guard:
     """Features that say how far a row of the table of objects is: a load overwrites no row that is further."""
 
@@ -186,7 +210,7 @@ class Survey:
     notes: str
     """What holds for all features, in Markdown: the head of the documentation."""
     deviations: tuple[Deviation, ...]
-    external: tuple[Column, ...] = ()
+    external: tuple[External, ...] = ()
     """What comes from outside Cassandra, a value an object: ``curves.given``."""
     foreign: tuple[Feature, ...] = ()
     """Columns of the table of objects that others fill: no part has them, and a load leaves them as they are."""
@@ -239,6 +263,7 @@ class Survey:
     def reads(self) -> Mapping[str, tuple[str, ...]]:
         """Columns to read of each table that a feature needs, the detections first; key and order are among them."""
         needs = {name for family in self.families for name in family.needs}
+        needs |= {name for each in self.external if isinstance(each.source, Sky) for name in each.source.needs}
         wanted = {}
         for table in self.tables:
             prefix = "" if table is self.detections else f"{table.name}."

@@ -1,70 +1,93 @@
-"""What features need from outside Cassandra, from a file: a row an object, its key and ``Survey.external``."""
+"""What features need from outside Cassandra, from the sources that a site has of ``Survey.external``."""
 
-from collections.abc import Mapping
+import json
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.declare import Survey
+from features.curves import LightCurves
+from features.declare import External, Sky, Survey
+from features.dust import DustMap
 from features.errors import InputError
+
+Values = NDArray[Any]
 
 
 class Given:
-    """Values by object; without a file, and for an object that it lacks, they are missing."""
+    """Values by object: float64 with NaN, or objects with None, where there is no source or it does not say."""
 
-    def __init__(self, survey: Survey, path: Path | None = None) -> None:
-        """Raises InputError for a file that cannot be read, or that lacks the key."""
-        self._external = survey.external
-        self._key: NDArray[Any] = np.empty(0, survey.key.dtype)
-        self._values: dict[str, NDArray[Any]] = {}
-        if path is not None:
-            self._read(survey, path)
+    def __init__(self, survey: Survey, sources: Mapping[str, Path]) -> None:
+        """``sources``: the folder of the dust maps, or a file of ``keep``, by the name of the input.
+
+        Raises InputError for a name that the survey does not have, and for a source that cannot be read.
+        """
+        self._inputs = survey.external
+        known = {each.name: each for each in survey.external}
+        if unknown := sources.keys() - known.keys():
+            listed = f": it has {', '.join(known)}" if known else " at all"
+            raise InputError(f"survey {survey.name} has no input {', '.join(sorted(unknown))}{listed}")
+        self._sources = {name: _opened(known[name], path) for name, path in sources.items()}
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What the file has."""
-        return tuple(self._values)
+        """The inputs that have a source."""
+        return tuple(self._sources)
 
-    def of(self, object_id: NDArray[Any]) -> Mapping[str, NDArray[Any]]:
-        """Values of some objects: float64 with NaN, or objects with None, where missing."""
-        found: dict[str, NDArray[Any]] = {}
-        there, at = self._places(object_id)
-        for column in self._external:
-            values = np.full(len(object_id), None if column.dtype.hasobject else np.nan, column.dtype)
-            if column.name in self._values:
-                values[there] = self._values[column.name][at]
-            found[column.name] = values
-        return found
+    def to(self, curves: LightCurves) -> LightCurves:
+        """The light curves with what is given of each."""
+        if not self._inputs:
+            return curves
+        nothing = np.full(len(curves), np.nan), np.full(len(curves), None, object)
+        found = {
+            each.name: self._sources[each.name](curves) if each.name in self._sources else nothing[each.dtype.hasobject]
+            for each in self._inputs
+        }
+        return replace(curves, given=found)
 
-    def _places(self, object_id: NDArray[Any]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-        """Which objects the file has, and where these stand."""
-        if not len(self._key):
-            return np.zeros(len(object_id), bool), np.empty(0, np.int64)
-        at = np.minimum(np.searchsorted(self._key, object_id), len(self._key) - 1)
-        there: NDArray[np.bool_] = self._key[at] == object_id
-        return there, at[there]
 
-    def _read(self, survey: Survey, path: Path) -> None:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
+def _opened(external: External, path: Path) -> Callable[[LightCurves], Values]:
+    if isinstance(external.source, Sky):
+        place, dust = external.source.position, DustMap(path)
+        return lambda curves: dust.ebv(*place(curves))
+    records = _Records(path)
+    return lambda curves: records.of(curves.object_id)
 
+
+class _Records:
+    """A file of ``keep``."""
+
+    def __init__(self, path: Path) -> None:
         try:
-            table = pq.read_table(path)
-        except (OSError, pa.ArrowException) as error:
-            raise InputError(f"{path}: not a Parquet file that can be read: {error}") from error
-        if survey.key.name not in table.column_names:
-            raise InputError(f"{path}: no column {survey.key.name}: it says whose values these are")
-        if table.column(survey.key.name).null_count:
-            raise InputError(f"{path}: a row without {survey.key.name}")
-        table = table.sort_by(survey.key.name)
-        self._key = table.column(survey.key.name).to_numpy().astype(survey.key.dtype)
-        for column in survey.external:
-            if column.name in table.column_names:
-                kind = pa.string() if column.dtype.hasobject else pa.float64()
-                try:
-                    values = table.column(column.name).cast(kind).to_numpy()
-                except pa.ArrowException as error:
-                    raise InputError(f"{path}: column {column.name} cannot be read as {kind}") from error
-                self._values[column.name] = values.astype(column.dtype)
+            self._file = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
+            self._file.execute("SELECT key, told FROM record LIMIT 1").fetchone()
+        except sqlite3.Error as error:
+            raise InputError(f"{path} holds no records of objects: {error}") from None
+
+    def of(self, object_id: Values) -> Values:
+        wanted = json.dumps(object_id.tolist())
+        found = dict(
+            self._file.execute("SELECT key, told FROM record WHERE key IN (SELECT value FROM json_each(?))", [wanted])
+        )
+        values = np.full(len(object_id), None, object)
+        values[:] = [found.get(each) for each in object_id.tolist()]
+        return values
+
+
+def keep(path: Path, rows: Iterable[tuple[Any, str]]) -> int:
+    """Write records, (key, JSON) an object, into a new file from which each is found by its key; returns how many.
+
+    Raises InputError for a key that comes twice.
+    """
+    with closing(sqlite3.connect(path)) as file, file:
+        file.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;")
+        file.execute("CREATE TABLE record (key PRIMARY KEY, told TEXT NOT NULL) WITHOUT ROWID")
+        try:
+            return file.executemany("INSERT INTO record VALUES (?, ?)", rows).rowcount
+        except sqlite3.IntegrityError:
+            raise InputError("an object has two rows, or a row has no object: one row an object is wanted") from None

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import gevent
 
+from farm import given
 from farm.errors import FarmError
 from farm.inventory import Host, Inventory
 from farm.loading import OPTION_FILE, galera_check
@@ -85,25 +86,25 @@ class Visit:
 def visit(inventory: Inventory, transport: Transport) -> list[Visit]:
     """Visit every host that takes releases; where one ends, what it said until then is kept."""
     hosts = standing.hosts(inventory).items()
-    asked = [gevent.spawn(_visit, host, roles, inventory.survey, transport) for host, roles in hosts]
+    asked = [gevent.spawn(_visit, host, roles, inventory, transport) for host, roles in hosts]
     gevent.joinall(asked)
     return [greenlet.get() for greenlet in asked]
 
 
-def _visit(host: Host, roles: tuple[str, ...], survey: str, transport: Transport) -> Visit:
+def _visit(host: Host, roles: tuple[str, ...], inventory: Inventory, transport: Transport) -> Visit:
     try:
         session = transport.connect(host)
     except FarmError as error:
         return Visit(host, roles, error=error)
     try:
-        return _ask(host, roles, survey, session)
+        return _ask(host, roles, inventory, session)
     except FarmError as error:
         return Visit(host, roles, error=error)
     finally:
         session.close()
 
 
-def _ask(host: Host, roles: tuple[str, ...], survey: str, session: Session) -> Visit:
+def _ask(host: Host, roles: tuple[str, ...], inventory: Inventory, session: Session) -> Visit:
     begun = time.monotonic()
     empty = session.run("true", _SECONDS)
     login = time.monotonic() - begun
@@ -113,7 +114,9 @@ def _ask(host: Host, roles: tuple[str, ...], survey: str, session: Session) -> V
     told = dict(line.split(maxsplit=1) for line in said.splitlines() if " " in line.strip())
     release = report.facts.release if report.facts else None  # without one there is nothing to test a way with
     reads = {*roles} & {"worker", "pipeline"}
-    route = _route(session, "rebuild_objects", cassandra_check(release, survey)) if release and reads else None
+    maps = given.maps(inventory) if "worker" in roles else ""
+    check = cassandra_check(release, inventory.survey, maps) if release and reads else None
+    route = _route(session, "rebuild_objects", check) if check else None
     loads = _route(session, "csv_to_database", galera_check(release)) if release and "loader" in roles else None
     wanted = min(1 + report.slots, MOST_CHANNELS) if "worker" in roles else 2
     noise = (empty.out + empty.err).strip()

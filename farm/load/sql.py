@@ -37,9 +37,9 @@ def names(columns: Sequence[Feature], table: str = "") -> str:
     return ", ".join(f"{table}{name(column.name)}" for column in columns)
 
 
-def by_keys(selected: str, key: str, number: int) -> str:
+def by_keys(selected: str, key: str, number: int, table: str = TABLE) -> str:
     """What is ``selected`` of the rows that have one of ``number`` keys, the statement's values."""
-    return f"SELECT {selected} FROM {TABLE} WHERE {name(key)} IN ({', '.join(['%s'] * number)})"
+    return f"SELECT {selected} FROM {name(table)} WHERE {name(key)} IN ({', '.join(['%s'] * number)})"
 
 
 def exact(column: str, sql: str) -> str:

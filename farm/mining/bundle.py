@@ -5,32 +5,24 @@ import json
 import re
 import subprocess
 import sys
-import tarfile
 import tempfile
 from collections.abc import Mapping, Sequence
-from io import BytesIO
 from pathlib import Path
 
 from farm.errors import InputError
-from farm.release import Target, plain
+from farm.release import Target
+from farm.ship import pack
 from features.mining.job import Job
 
 
 def build(target: Path, job: Job, script: Path, wheels: Sequence[Path]) -> str:
     """Write the archive; returns its SHA-256, the same for the same parts."""
-    with tarfile.open(target, "w") as tar:
-        _add(tar, "job.json", job.text().encode())
-        _add(tar, job.script, script.read_bytes())
-        for wheel in wheels:
-            _add(tar, f"wheels/{wheel.name}", wheel.read_bytes())
-    with target.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
-    info = tarfile.TarInfo(name)
-    info.size = len(data)
-    tar.addfile(plain(info), BytesIO(data))
+    told = target.with_name("job")
+    told.write_text(job.text(), encoding="utf-8")
+    try:
+        return pack(target, {"job.json": told, job.script: script, **{f"wheels/{each.name}": each for each in wheels}})
+    finally:
+        told.unlink()
 
 
 def resolve(packages: Sequence[str], release: Mapping[str, object], cache: Path) -> list[Path]:

@@ -10,13 +10,13 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from farm import execute, plan, preflight, rebuild, runs
+from farm import execute, plan, preflight, rebuild, runs, ship
 from farm import job as jobs
 from farm.errors import InputError, ReleaseError, RunError
 from farm.inventory import Inventory
 from farm.journal import Journal
 from farm.link import Worker, agent_command
-from farm.mining import bundle, dataset, metadata, ship, trial
+from farm.mining import bundle, dataset, metadata, trial
 from farm.mining.parts import Collector
 from farm.mining.trial import Trial
 from farm.objects import Objects

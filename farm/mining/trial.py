@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from farm import ship
 from farm.errors import CassandraError, InputError, ReleaseError, UnreachableError
 from farm.inventory import Host
-from farm.mining import ship
 from farm.objects import Objects
 from farm.preflight import Release
 from farm.transport import Completed, Transport

@@ -7,8 +7,8 @@ from features.batch import single
 from features.declare import Survey
 from features.lsst import absolute, copied, counting, explosion, jump, latest, pairs, place
 from features.lsst.notes import DEVIATIONS, NOTES
+from features.lsst.outside import EXTERNAL
 from features.lsst.tables import (
-    EXTERNAL,
     FORCED_SOURCES,
     FOREIGN,
     GUARD,

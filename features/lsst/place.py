@@ -10,20 +10,21 @@ from features.lsst.sources import EXTERNAL_DUST, HTM, LASAIR
 
 _POLE_RA, _POLE_DEC = np.radians(192.85948), np.radians(27.1283)
 """North galactic pole, J2000, as the original has it."""
-_NEEDS = "diaObjects.ra diaObjects.decl"
+POSITION = "diaObjects.ra diaObjects.decl"
 
 
-def _position(curves: LightCurves) -> tuple[Floats, Floats]:
+def position(curves: LightCurves) -> tuple[Floats, Floats]:
+    """ra and decl in degrees, NaN where missing, a value an object. Needs ``POSITION``."""
     objects = curves.others["diaObjects"]
     return floats(objects.latest("ra")), floats(objects.latest("decl"))
 
 
 @family(
     Feature("glat", "float", "deg", "no position", "Galactic latitude.", LASAIR),
-    needs=_NEEDS,
+    needs=POSITION,
 )
 def galactic(curves: LightCurves) -> FeatureArrays:
-    ra, decl = (np.radians(each) for each in curves.once(_position))
+    ra, decl = (np.radians(each) for each in curves.once(position))
     sine = np.sin(_POLE_DEC) * np.sin(decl) + np.cos(_POLE_DEC) * np.cos(decl) * np.cos(ra - _POLE_RA)
     return (np.degrees(np.arcsin(np.clip(sine, -1, 1))),)
 
@@ -38,10 +39,10 @@ def galactic(curves: LightCurves) -> FeatureArrays:
         HTM,
         default="NOT NULL",
     ),
-    needs=_NEEDS,
+    needs=POSITION,
 )
 def htm(curves: LightCurves) -> FeatureArrays:
-    ra, decl = curves.once(_position)
+    ra, decl = curves.once(position)
     known = np.isfinite(ra) & np.isfinite(decl)
     return (np.where(known, htm_id(np.where(known, ra, 0.0), np.where(known, decl, 0.0), 16), 0),)
 

@@ -115,6 +115,4 @@ ORDER = (
 
 INDEXES = (Index("htmid16idx", ("htm16",)),)
 
-EXTERNAL = (Column("ebv", "float"), Column("sherlock", "text"))
-
 GUARD = Guard(time="lastDiaSourceMjdTai", count=None)

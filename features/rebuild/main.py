@@ -48,6 +48,13 @@ def csv_file(text: str) -> Path:
     return Path(text)
 
 
+def source(text: str) -> tuple[str, Path]:
+    name, _, path = text.partition("=")
+    if not name or not path:
+        raise argparse.ArgumentTypeError(f"{text!r} is no NAME=PATH")
+    return name, Path(path)
+
+
 def positive(text: str) -> int:
     if not re.fullmatch(r"[1-9]\d*", text):
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
@@ -62,7 +69,12 @@ def parser() -> argparse.ArgumentParser:
     what.add_argument("--check", action="store_true", help="only test the way to Cassandra, and print JSON")
     made.add_argument("--survey", choices=SURVEYS, default=SURVEY, help="whose objects")
     made.add_argument(
-        "--given", type=Path, metavar="FILE", help="Parquet: what comes from outside Cassandra, an object a row"
+        "--given",
+        type=source,
+        action="append",
+        default=[],
+        metavar="NAME=PATH",
+        help="where an input from outside Cassandra is: a folder of dust maps, or a file of records",
     )
     made.add_argument("--as-lasair", action="store_true", help="with the original code's defects")
     made.add_argument("--window", type=days, metavar="DAYS|all", help="what to use of a light curve, from its end")
@@ -110,7 +122,7 @@ def work(arguments: argparse.Namespace) -> Exit:
     wanted = arguments.range or (names(arguments.objects) if arguments.objects else None)
     if isinstance(wanted, list):
         wanted = keys(wanted, whole)
-    given = Given(whole, arguments.given)
+    given = Given(whole, dict(arguments.given))
     with connect(settings, whole.detections, whole.inputs, whole.beside) as reader:
         if wanted is None:
             sys.stdout.write(json.dumps({"schema": 1, **reader.check()}) + "\n")

@@ -1,7 +1,7 @@
 """A task: light curves from Cassandra, features, a part."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -53,7 +53,7 @@ def rebuild(
     limits: Limits,
     consistency: str,
     progress: Progress,
-    given: Given | None = None,
+    given: Given,
 ) -> Done:
     """Compute the features of every object of a range of tokens, or of a list, and write the part ``out``.
 
@@ -62,7 +62,6 @@ def rebuild(
     read_at = datetime.now(UTC)
     asked: list[Query] = [*wanted.split(limits.reads)] if isinstance(wanted, Range) else keyed(wanted, reader)
     reading = Joined(reader, asked, limits)
-    given = given or Given(survey)
     objects = 0
     failures: list[str] = []
     with atomic(out) as file:
@@ -70,10 +69,7 @@ def rebuild(
         ordered.write(0, (",".join(header(survey)) + "\n").encode())
         for batch in reading.batches():
             if batch.curves is not None:
-                curves = (
-                    replace(batch.curves, given=given.of(batch.curves.object_id)) if survey.external else batch.curves
-                )
-                rows = compute(survey, curves, None if window == "all" else window)
+                rows = compute(survey, given.to(batch.curves), None if window == "all" else window)
                 ordered.write(batch.stream, csv_text(rows).encode())
                 failures += [f"{each.family} of {each.object_id}: {each.error}" for each in rows.failures]
                 objects += len(rows)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from farm import given
 from farm.errors import InventoryError, LabError
 from farm.inventory import Inventory, Jump, load
 
@@ -156,6 +157,36 @@ def test_a_setting_of_the_environment_that_differs_between_hosts_is_refused(tmp_
 def test_a_setting_that_means_nothing_is_refused(tmp_path: Path, setting: dict[str, str]) -> None:
     with pytest.raises(InventoryError, match=next(iter(setting))):
         read(tmp_path / "site", **setting)
+
+
+def test_what_comes_from_outside_cassandra_is_named_by_survey(tmp_path: Path) -> None:
+    sources = '{ebv: "/srv/the dust", sherlock: classified}'
+    full = read(tmp_path / "full", farm_survey="lsst", farm_given=sources)
+    assert given.maps(full) == "--given ebv='/srv/the dust' "
+    assert (
+        given.options(full) == given.maps(full) + '--given sherlock="/var/lib/farm/runs/$FARM_RUN/prepared/sherlock" '
+    )
+    assert given.without(full) == {}
+    some = read(tmp_path / "some", farm_survey="lsst", farm_given="{ebv: /srv/dust}")
+    assert list(given.without(some)) == ["sherlock"]
+    assert given.bring(some, None, tmp_path / "given.tar") is None
+    ztf = full.of("ztf")
+    assert (given.options(ztf), given.without(ztf)) == ("", {})
+
+
+@pytest.mark.parametrize(
+    ("survey", "sources", "why"),
+    [
+        ("lsst", "/srv/dust", "write the name of an input"),
+        ("lsst", "{ebv: 3}", "write the name of an input"),
+        ("lsst", '{ebv: "{{ dust }}"}', "write the name of an input"),
+        ("lsst", "{dust: /srv/dust}", "names dust, and survey lsst has ebv, sherlock"),
+        ("ztf", "{ebv: /srv/dust}", "names ebv, and survey ztf needs nothing from outside Cassandra"),
+    ],
+)
+def test_a_source_of_nothing_is_refused(tmp_path: Path, survey: str, sources: str, why: str) -> None:
+    with pytest.raises(InventoryError, match=rf"farm_given of every host in inventory site .*{why}"):
+        read(tmp_path / "site", farm_survey=survey, farm_given=sources)
 
 
 def test_the_lab_is_refused_when_its_bridge_is_not_there(tmp_path: Path) -> None:

@@ -56,9 +56,11 @@ def test_the_rate_is_that_of_all_slots_together() -> None:
 
 
 def test_a_survey_other_than_the_usual_one_is_named_with_all_that_it_needs() -> None:
-    of_lsst = plan.rebuild("lab", WORKERS, RELEASE, "all", survey="lsst", given="/shared/a b.parquet", as_lasair=True)
+    of_lsst = plan.rebuild(
+        "lab", WORKERS, RELEASE, "all", survey="lsst", given="--given ebv=/srv/dust ", as_lasair=True
+    )
     for task in of_lsst.tasks:
-        assert " --survey lsst --given '/shared/a b.parquet' --as-lasair --window all " in task.command
+        assert " --survey lsst --given ebv=/srv/dust --as-lasair --window all " in task.command
     assert not any("--survey" in task.command for task in plan.rebuild("lab", WORKERS, RELEASE, 30).tasks)
 
 

@@ -342,7 +342,8 @@ def test_the_example_of_adding_a_survey_works_as_written() -> None:
     guide = (Path(__file__).parents[2] / "docs" / "adding-a-survey.md").read_text()
     made: dict[str, Any] = {}
     exec(guide.split("```python")[1].split("```")[0], made)
-    rows = [{"mjd": 60000.0 + n, "obs": n, "uJy": flux} for n, flux in enumerate((3.0, 9.0, 4.0))]
+    place = {"ra": 10.0, "dec": -5.0}
+    rows = [{"mjd": 60000.0 + n, "obs": n, **place, "uJy": flux} for n, flux in enumerate((3.0, 9.0, 4.0))]
     found = single(made["SURVEY"], 7, rows, {"limits": [{"mjd": 59999.0}]}, {"ebv": 0.0})
     assert found == {"atlasId": 7, "mjdmax": 60002.0, "peak": 9.0, "nlimits": 1}
     without = single(made["SURVEY"], 7, rows)

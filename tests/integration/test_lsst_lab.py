@@ -1,27 +1,34 @@
 """LSST as an environment of its own: three Cassandra tables, table objects with numbers as keys, every verb."""
 
+import base64
 import io
 import json
 import re
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import dust_map
+import numpy as np
 import pytest
 from command import Ended
 from keyspace import own_keyspace
 from light_curves import REAL_DATA
 from own_table import everywhere
 from provisioning import answer
-from site_of_its_own import Site, site_of
+from site_of_its_own import WORKERS, Site, site_of
 
 from farm.errors import Exit
 from farm.seed import driver
 from features import survey
+from features.batch import compute
 from features.diff import compare
-from features.files import read_features
+from features.dust import SOUTH, DustMap
+from features.files import read_features, read_light_curves, write_features
+from features.lsst.place import position
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
 
@@ -32,6 +39,17 @@ DATABASE = "farm_lsst"
 UNKNOWN = LSST.lacking(())
 CORRECTED = {"jump1", "jump2"}
 """Differ from Lasair's on purpose, dust or not."""
+DUST, SHERLOCK = "/srv/dust", "sherlock_classifications"
+HOSTS = (
+    "'SN', 210.5, 0.25, NULL",
+    "'SN', NULL, 0.05, NULL",
+    "'NT', NULL, NULL, 0.125",
+    "'ORPHAN', NULL, NULL, NULL",
+    "'AGN', 100, 0.5, 0.5",
+    "'SN', 77.0625, NULL, NULL",
+)
+FITTED = {each for each in LSST.order if each.startswith("BBB")}
+"""Of real light curves, rounding decides some fits (``bbb_stable``)."""
 
 
 class Lsst(Site):
@@ -259,6 +277,130 @@ def test_a_run_whose_head_was_killed_goes_on(table: Lsst, rebuilt: Any) -> None:
     assert (said["done"], said["submitted"]) == (60, 60)
     assert said["results"]["objects"] == rebuilt["results"]["objects"]
     assert table.json(f"load {run}")["load"]["unchanged"] == rebuilt["results"]["objects"]
+
+
+@pytest.fixture
+def sources(table: Lsst, tmp_path: Path) -> Iterator[tuple[Lsst, Path]]:
+    """The site with dust maps on every worker and a table of classifications; the maps are here too."""
+    maps = dust_map.write(tmp_path / "dust")
+    for worker in WORKERS:
+        for file in maps.iterdir():
+            encoded = base64.b64encode(file.read_bytes()).decode()
+            answer(worker, f"mkdir -p {DUST} && base64 -d > {DUST}/{file.name}", encoded)
+    ids = table.sql("SELECT diaObjectId FROM objects ORDER BY diaObjectId").split()
+    rows = ", ".join(f"({key}, {HOSTS[at % len(HOSTS)]})" for at, key in enumerate(ids) if at % 7)
+    table.sql(
+        f"CREATE TABLE {SHERLOCK} (diaObjectId BIGINT PRIMARY KEY, classification VARCHAR(16), best_distance FLOAT,"
+        f" z FLOAT, photoZ FLOAT, description TEXT); INSERT INTO {SHERLOCK}"
+        f" (diaObjectId, classification, best_distance, z, photoZ) VALUES {rows}"
+    )
+    settings = table.checkout / "inventory" / table.env / "group_vars" / "all" / "site.yml"
+    before = settings.read_text()
+    settings.write_text(json.dumps(json.loads(before) | {"farm_given": {"ebv": DUST, "sherlock": SHERLOCK}}))
+    try:
+        yield table, maps
+    finally:
+        settings.write_text(before)
+        table.sql(f"DROP TABLE {SHERLOCK}")
+        for worker in WORKERS:
+            answer(worker, f"rm -r {DUST}")
+
+
+def test_dust_and_classifications_come_from_their_sources(
+    sources: tuple[Lsst, Path], rebuilt: Any, tmp_path: Path
+) -> None:
+    site, maps = sources
+    assert {name: set(features) for name, features in rebuilt["without"].items()} == {
+        "ebv": {*LSST.lacking(["sherlock"])},
+        "sherlock": {*LSST.lacking(["ebv"])},
+    }
+    site.sql("UPDATE objects SET tns_name = 'AT2026abc'")
+    done = site.json("rebuild --load")
+    assert done["without"] == {}
+    assert everywhere(DATABASE, "SELECT SUM(tns_name = 'AT2026abc') = COUNT(*) FROM objects") == "1"
+    site.farm(f"export --out {tmp_path / 'ours.parquet'}")
+    found = read_features(LSST, tmp_path / "ours.parquet")
+    wanted = DustMap(maps).ebv(found["ra"].data, found["decl"].data).astype(np.float32)
+    assert np.array_equal(found["ebv"].data, wanted)
+    asked = "SELECT COUNT(*) FROM objects LEFT JOIN {} USING (diaObjectId) WHERE absMag IS {} AND {}"
+    assert site.sql(asked.format(SHERLOCK, "NOT NULL", "COALESCE(classification, 'AGN') = 'AGN'")) == "0"
+    assert int(site.sql(asked.format(SHERLOCK, "NOT NULL", "classification = 'SN' AND z IS NULL"))) > 0
+    if REAL.is_dir():
+        told = {
+            int(key): json.dumps({"classification": kind, "best_distance": far, "z": z, "photoZ": photo})
+            for key, kind, far, z, photo in known(site)
+        }
+        curves = read_light_curves(LSST, REAL / "diaSources.parquet")
+        ids = curves.object_id.tolist()
+        given = {
+            "ebv": DustMap(maps).ebv(*position(curves)),
+            "sherlock": np.array([told.get(each) for each in ids], object),
+        }
+        write_features(LSST, [compute(LSST, replace(curves, given=given), None)], tmp_path / "wanted.parquet")
+        compared = compare(LSST, read_features(LSST, tmp_path / "wanted.parquet"), found, 1e-6)
+        assert (compared.objects, len(compared.only_old)) == (119, 0)
+        assert {each.name for each in compared.features if each.changed} <= FITTED
+    for worker in WORKERS:
+        assert answer(worker, f"ls -A /var/lib/farm/runs/{done['run']} 2>/dev/null || true") == ""
+
+
+def test_of_named_objects_only_their_records_are_brought_and_a_killed_head_goes_on_with_them(
+    sources: tuple[Lsst, Path],
+) -> None:
+    site, _ = sources
+    few = site.sql("SELECT diaObjectId FROM objects ORDER BY diaObjectId LIMIT 3").split()
+    (site.home / "few.txt").write_text("\n".join(few))
+    run = site.json(f"rebuild --objects {site.home / 'few.txt'}")["run"]
+    assert (site.home / "runs" / run / "given.tar").stat().st_size < 50_000
+    before = {*(site.home / "runs").iterdir()}
+    head = site.begin(f"farm rebuild --inventory {site.env} --ranges 60")
+    try:
+        killed = begun(head, site.home / "runs", before)
+    finally:
+        head.kill()
+        head.wait(30)
+    site.sql(f"UPDATE {SHERLOCK} SET classification = 'AGN'")  # after the run began: it does not see it
+    assert site.json(f"resume {killed}")["done"] == 60
+    site.json(f"load {killed} --max-changed 1")
+    assert int(site.sql("SELECT COUNT(*) FROM objects WHERE absMag IS NOT NULL")) > 20
+
+
+def test_a_source_that_is_named_and_not_there_stops_a_run_before_it_begins(sources: tuple[Lsst, Path]) -> None:
+    site, _ = sources
+    runs = {*(site.home / "runs").iterdir()}
+    answer("w2", f"mv {DUST}/{SOUTH} {DUST}/away")
+    try:
+        said = site.farm("rebuild", Exit.INPUT).stderr
+        assert re.search(rf"w2 is not ready: the dust map {DUST}/{SOUTH} cannot be read .*: put both maps there", said)
+        doctor = site.type(f"farm doctor --inventory {site.env} --json")
+        told = {each["where"]: each["what"] for check in json.loads(doctor.stdout)["checks"]
+                for each in check["findings"] if each["kind"] == "route to Cassandra"}  # fmt: skip
+        assert list(told) == ["w2"], doctor
+        assert f"{DUST}/{SOUTH}" in told["w2"]
+    finally:
+        answer("w2", f"mv {DUST}/away {DUST}/{SOUTH}")
+    for change, why in (
+        ("DROP COLUMN photoZ", "lacks photoZ: name a table, or a view, that has diaObjectId, classification"),
+        ("RENAME TO away", f"is not in database {DATABASE}, or not to be read"),
+        ("RENAME TO {}, ADD COLUMN photoZ FLOAT, DROP PRIMARY KEY", ""),
+    ):
+        site.sql(f"ALTER TABLE {'away' if not why else SHERLOCK} {change.format(SHERLOCK)}")
+        if why:
+            assert why in site.farm("rebuild", Exit.INPUT).stderr
+    site.sql(f"INSERT INTO {SHERLOCK} SELECT * FROM {SHERLOCK} LIMIT 1")
+    assert f"table {SHERLOCK}, which farm_given" in (said := site.farm("rebuild", Exit.INPUT).stderr)
+    assert "an object has two rows" in said
+    assert {*(site.home / "runs").iterdir()} == runs
+
+
+def known(site: Lsst) -> list[tuple[str, str, float | None, float | None, float | None]]:
+    """The table of classifications, its numbers with every digit."""
+    said = site.sql(f"SELECT diaObjectId, classification, best_distance + 0e0, z + 0e0, photoZ + 0e0 FROM {SHERLOCK}")
+    lines = [line.split("\t") for line in said.splitlines()]
+    return [
+        (key, kind, *(None if each == "NULL" else float(each) for each in numbers))  # type: ignore[misc]
+        for key, kind, *numbers in lines
+    ]
 
 
 def changed(told: Any) -> set[str]:

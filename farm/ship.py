@@ -1,11 +1,18 @@
-"""Brings the archive of a run to a worker, into the run's own folder; again wherever it is not there."""
+"""Brings what a run needs beside the release to its workers: an archive, into the run's own folder on each.
 
+A worker that comes back without it gets it again.
+"""
+
+import hashlib
 import shlex
+import tarfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from farm.errors import ReleaseError
 from farm.preflight import Release
+from farm.release import plain
 from farm.transport import Session
 from farm.worker.folders import PREPARED
 from farm.worker.protocol import ROOT
@@ -16,6 +23,18 @@ _SECONDS = 300
 def place(run: str) -> str:
     """The folder on a worker."""
     return f"{ROOT}/runs/{run}/{PREPARED}"
+
+
+def pack(archive: Path, files: Mapping[str, Path]) -> str:
+    """Write an archive of files by the names that they are to have; returns its SHA-256, the same for the same ones."""
+    with tarfile.open(archive, "w") as tar:
+        for name, path in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = path.stat().st_size
+            with path.open("rb") as file:
+                tar.addfile(plain(info), file)
+    with archive.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @dataclass(frozen=True)
@@ -46,4 +65,4 @@ class Shipping:
         said = session.run(command, _SECONDS)
         if said.code != 0:
             why = said.err.strip().rpartition("\n")[2] or f"exit code {said.code}"
-            raise ReleaseError(f"a worker cannot take the script and its packages: {why}")
+            raise ReleaseError(f"a worker cannot take what the run brings along: {why}")
