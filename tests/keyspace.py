@@ -4,6 +4,7 @@ import json
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from provisioning import answer, on
 
@@ -55,3 +56,15 @@ def settings_for(keyspace: str) -> Iterator[str]:
         yield f"{folder}/cassandra.json"
     finally:
         on(WORKER, f"rm -rf {folder}")
+
+
+@contextmanager
+def settings_here(folder: Path, keyspace: str = driver.KEYSPACE) -> Iterator[Path]:
+    """A file by which this machine reaches the lab's Cassandra, as the workers do."""
+    file = folder / "cassandra.json"
+    file.touch(mode=0o600)
+    password = Home("lab").secret("cassandra_reader").read_text().strip()
+    told = {"contact_points": [find("c1").address], "port": 9042, "local_dc": "datacenter1", "keyspace": keyspace}
+    told |= {"consistency": "LOCAL_QUORUM", "username": "farm_reader", "password": password, "tls": None}
+    file.write_text(json.dumps(told))
+    yield file

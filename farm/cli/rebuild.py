@@ -34,7 +34,7 @@ def rebuild(
     ] = None,
     slots: Annotated[int | None, typer.Option(min=1, help="Tasks at a time on each worker.")] = None,
     limit: Annotated[str | None, typer.Option(help="These workers only: names with commas.")] = None,
-    as_lasair: Annotated[bool, typer.Option("--as-lasair", help="With the original code's defects (LSST).")] = False,
+    as_lasair: Annotated[bool, typer.Option("--as-lasair", help="With the original's defects, if known.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and do nothing.")] = False,
     load: Annotated[bool, typer.Option("--load", help="Go on to the load.")] = False,
     detach: Annotated[bool, typer.Option("--detach", help="Print the run's id, and leave it to itself.")] = False,

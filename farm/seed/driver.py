@@ -16,7 +16,7 @@ from farm.errors import CassandraError, InputError, SetupError
 from farm.home import Home
 from farm.inventory import load
 from farm.lab import find
-from farm.seed import files, simulate, simulate_beside, simulate_lsst, store, tables
+from farm.seed import files, simulate, store, tables
 from farm.seed.node import Node
 from farm.seed.progress import bar
 from farm.seed.rows import Rows
@@ -61,21 +61,24 @@ class Seeded:
 def simulated(objects: int, mean_rows: float, seed: int, whose: str = DEFAULT, *, all_tables: bool = False) -> Source:
     """``all_tables``: upper limits and forced photometry too, where they are not simulated anyway.
 
-    Raises InputError for numbers that make no light curve.
+    Raises InputError for numbers that make no light curve, and for a survey that has no simulation.
     """
     rows = round(objects * mean_rows)
     if objects < 1 or rows < objects:
         raise InputError(
             f"{objects} objects with {mean_rows} rows each cannot be simulated: ask for at least one of each"
         )
-    what = f"{objects:,} simulated objects (seed {seed})"
-    if whose != DEFAULT:
-        of = survey(whose)
-        return Source(what, rows, objects, lambda: simulate_lsst.light_curves(objects, rows, seed), tuple(of.reads), of)
-    if all_tables:
-        names = tuple(table.name for table in SURVEY.tables)
-        return Source(what, rows, objects, lambda: _with_beside(objects, rows, seed), names)
-    return Source(what, rows, objects, lambda: _candidates(simulate.light_curves(objects, rows, seed)), DETECTIONS)
+    of = survey(whose)
+    made = simulate.simulation(of)
+    names = [table.name for table in of.tables] if all_tables and hasattr(made, "beside") else [*of.reads]
+    return Source(
+        f"{objects:,} simulated objects (seed {seed})",
+        rows,
+        objects,
+        lambda: simulate.light_curves(of, objects, rows, seed, all_tables=all_tables),
+        tuple(names),
+        of,
+    )
 
 
 def from_files(paths: Sequence[Path], whose: str = DEFAULT) -> Source:
@@ -184,13 +187,6 @@ def _write(source: Source, home: Path, keyspace: str, folder: Path, stream: Text
 
 def _plain(key: Any) -> Any:
     return key.decode() if isinstance(key, bytes) else int(key)
-
-
-def _with_beside(objects: int, rows: int, seed: int) -> Iterator[Mapping[str, Rows]]:
-    """Simulated detections, upper limits and forced photometry."""
-    for number, chunk in enumerate(_candidates(simulate.light_curves(objects, rows, seed))):
-        beside = simulate_beside.beside(chunk[SURVEY.detections.name], np.random.default_rng([seed, number, 1]))
-        yield {**chunk, **beside}
 
 
 def _candidates(chunks: Iterator[Rows]) -> Iterator[Mapping[str, Rows]]:

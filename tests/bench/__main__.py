@@ -9,12 +9,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[1] / "load"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "integration"))
 
 from tests.bench import machine
 from tests.bench.rebuild import ready, say
 
 KEPT = Path(__file__).parents[2] / "docs" / "benchmarks"
-BENCHES = ("features", "rebuild", "mining", "dispatch", "load", "losses")
+BENCHES = ("features", "rebuild", "lsst", "mining", "dispatch", "load", "losses")
 """Modules with measure() and table(measured), and plot(measured) where there is something to see."""
 
 

@@ -66,19 +66,21 @@ class Scan:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cassandra", type=Path, required=True)
+    parser.add_argument("--survey", required=True)
     parser.add_argument("--flying", type=int, required=True)
     parser.add_argument("--page", type=int, required=True)
     parser.add_argument("--share", required=True, metavar="I/N", help="this process's share of the ranges")
     parser.add_argument("--sample", type=int, default=1, help="only every so many-th range")
     arguments = parser.parse_args()
     number, of = (int(each) for each in arguments.share.split("/"))
-    ztf = survey("ztf")
+    whole = survey(arguments.survey)
     ranges = Range(FIRST_TOKEN, LAST_TOKEN).split(RANGES)[:: arguments.sample][number::of]
-    with connect(load(arguments.cassandra), ztf.detections, ztf.inputs) as reader:
+    with connect(load(arguments.cassandra), whole.detections, whole.inputs, whole.beside) as reader:
         print("ready", flush=True)
         sys.stdin.readline()
         begun = time.monotonic()
-        rows = Scan(reader, list(ranges), arguments.flying, arguments.page).run()
+        tables = [reader, *reader.others.values()]
+        rows = sum(Scan(each, list(ranges), arguments.flying, arguments.page).run() for each in tables)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         print(json.dumps({"rows": rows, "seconds": time.monotonic() - begun, "peak_kib": peak}))
 

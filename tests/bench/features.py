@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from farm.seed import simulate_lsst
 from farm.seed.simulate import light_curves
 from features import survey
 from features.batch import compute
@@ -22,6 +21,7 @@ from features.curves import LightCurves
 from features.declare import Survey
 from features.lsst.explosion import explosion, to_fit
 from features.lsst.host import hosts
+from features.lsst.simulate import given
 from features.text import csv_text
 
 OBJECTS, ROWS, ROUNDS = 1_300, 30, 25
@@ -86,7 +86,7 @@ def fitted(curves: LightCurves) -> int:
 
 def lsst_batch(whole: Survey) -> LightCurves:
     """Simulated light curves of all tables, their columns as the driver gives them."""
-    (chunk,) = simulate_lsst.light_curves(OBJECTS, OBJECTS * ROWS, seed=1)
+    (chunk,) = light_curves(whole, OBJECTS, OBJECTS * ROWS, seed=1)
     made = {
         table.name: LightCurves.from_ordered(
             chunk[table.name]["diaObjectId"],
@@ -96,7 +96,7 @@ def lsst_batch(whole: Survey) -> LightCurves:
     }
     curves = made.pop(whole.detections.name)
     others = {name: rows.of(curves.object_id) for name, rows in made.items()}
-    return dataclasses.replace(curves, others=others, given=simulate_lsst.given(curves.object_id))
+    return dataclasses.replace(curves, others=others, given=given(curves.object_id))
 
 
 def absent(rows: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
@@ -122,7 +122,8 @@ def table(measured: dict[str, Any]) -> str:
 
 def batch(inputs: Sequence[str]) -> LightCurves:
     """Simulated light curves, their columns as the driver gives them."""
-    (rows,) = light_curves(OBJECTS, OBJECTS * ROWS, seed=1)
+    (chunk,) = light_curves(survey("ztf"), OBJECTS, OBJECTS * ROWS, seed=1)
+    rows = chunk["candidates"]
     columns = {name: plain(rows[name]) for name in inputs if name in rows}
     return LightCurves.from_ordered(plain(rows["objectid"]), columns)
 

@@ -23,11 +23,12 @@ from statistics import mean, median
 from typing import Any
 
 from command import farm
+from keyspace import settings_here
 
 from farm.home import Home
 from farm.runs import Run
 from features import survey
-from tests.bench.rebuild import WORKERS, again, bare, best_of_grid, say, seed, settings
+from tests.bench.rebuild import WORKERS, again, bare, best_of_grid, say, seed
 
 SIZES = {20_000: 5, 40_000: 5, 80_000: 3}
 """Objects, and runs of the empty function over them."""
@@ -52,7 +53,7 @@ def brightest(curves):
 
 
 def measure() -> Row:
-    with tempfile.TemporaryDirectory() as name, settings(Path(name)) as cassandra:
+    with tempfile.TemporaryDirectory() as name, settings_here(Path(name)) as cassandra:
         scratch = Path(name)
         middle = sorted(SIZES)[1]
         seed(middle)

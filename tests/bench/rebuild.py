@@ -10,25 +10,23 @@ method is one unprepared SELECT * an object, one object at a time, without its c
 before it is timed, so the table is in the page cache as far as it fits.
 """
 
-import json
 import sqlite3
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 from command import ROOT, farm
+from keyspace import settings_here
 
-from farm import lab
-from farm.home import Home
 from farm.plot import Series, lines
 from farm.runs import Run
+from features import DEFAULT
 from tests.bench.processes import together
 
 SIZES = {40_000: 7, 80_000: 5, 128_000: 3}
@@ -51,7 +49,7 @@ Row = dict[str, Any]
 
 
 def measure() -> Row:
-    with tempfile.TemporaryDirectory() as scratch, settings(Path(scratch)) as cassandra:
+    with tempfile.TemporaryDirectory() as scratch, settings_here(Path(scratch)) as cassandra:
         seed(sorted(SIZES)[1])
         scan = best_of_grid(cassandra)
         sizes = [size(objects, scan, cassandra, Path(scratch)) for objects in sorted(SIZES)]
@@ -68,19 +66,6 @@ def slope(sizes: list[Row]) -> Row:
         "seconds_per_million_objects": line.slope * 1e6,
         f"hours_for_{MANY}_objects": (line.intercept + line.slope * MANY) / 3600,
     }
-
-
-@contextmanager
-def settings(scratch: Path) -> Iterator[Path]:
-    """How this machine reaches the lab's Cassandra, as the workers do."""
-    file = scratch / "cassandra.json"
-    file.touch(mode=0o600)
-    node = next(host for host in lab.HOSTS if host.name == "c1")
-    password = Home("lab").secret("cassandra_reader").read_text().strip()
-    told = {"contact_points": [node.address], "port": 9042, "local_dc": "datacenter1", "keyspace": "lasair"}
-    told |= {"consistency": "LOCAL_QUORUM", "username": "farm_reader", "password": password, "tls": None}
-    file.write_text(json.dumps(told))
-    yield file
 
 
 def seed(objects: int) -> Row:
@@ -127,8 +112,9 @@ def again(scan: Row, cassandra: Path, sample: int = 1) -> Row:
     return bare(cassandra, scan["flying"], scan["page"], scan["processes"], sample)
 
 
-def bare(cassandra: Path, flying: int, page: int, processes: int, sample: int) -> Row:
+def bare(cassandra: Path, flying: int, page: int, processes: int, sample: int, survey: str = DEFAULT) -> Row:
     command = ["tests.bench.bare_scan", "--cassandra", str(cassandra), "--flying", str(flying), "--page", str(page)]
+    command += ["--survey", survey]
     done = together([[*command, "--sample", str(sample), "--share", f"{n}/{processes}"] for n in range(processes)])
     rows = sum(each["rows"] for each in done.said)
     return {"flying": flying, "page": page, "processes": processes, "rows_per_second": rows / done.seconds,

@@ -11,17 +11,19 @@ from provisioning import answer
 from farm.load import lock
 from farm.provision.galera import ACCOUNTS
 from features import DEFAULT, survey
+from features.declare import Survey
 from features.schema import ddl
 
 NODES = ("g1", "g2", "g3")
 
 
 @contextmanager
-def own_table(database: str, option_files: Path, whose: str = DEFAULT) -> Iterator[None]:
+def own_table(database: str, option_files: Path, whose: str | Survey = DEFAULT) -> Iterator[None]:
     """An empty table in a new database, and the three accounts for it, whose option files in a folder are changed."""
+    of = survey(whose) if isinstance(whose, str) else whose
     users = {name: f"{database}_{name}" for name in ACCOUNTS}
     gone = f"DROP DATABASE IF EXISTS {database};" + "".join(f"DROP USER IF EXISTS {user};" for user in users.values())
-    made = f"CREATE DATABASE {database}; USE {database}; {ddl(survey(whose))} {lock.DDL};"
+    made = f"CREATE DATABASE {database}; USE {database}; {ddl(of)} {lock.DDL};"
     for name, user in users.items():
         password = secrets.token_hex(8)
         made += f"CREATE USER {user} IDENTIFIED BY '{password}';"

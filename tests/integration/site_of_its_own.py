@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -18,12 +19,14 @@ from keyspace import own_keyspace
 from own_table import own_table
 from provisioning import answer
 
+from farm import lab
 from farm.home import Home
 from farm.seed import driver
 from features import DEFAULT
 
 WORKERS = ("w1", "w2", "w3", "w4")
 OBJECTS, ROWS = 300, 60
+MAPS = "/srv/dust"
 _SETTINGS = "/etc/farm/cassandra.json"
 
 
@@ -64,10 +67,36 @@ class Site:
             stderr=quiet,
         )
 
+    @contextmanager
+    def given(self, **sources: str) -> Iterator[None]:
+        """The site with these sources of what comes from outside Cassandra."""
+        settings = self.checkout / "inventory" / self.env / "group_vars" / "all" / "site.yml"
+        before = settings.read_text()
+        settings.write_text(json.dumps(json.loads(before) | {"farm_given": sources}))
+        try:
+            yield
+        finally:
+            settings.write_text(before)
+
     @property
     def environment(self) -> dict[str, str]:
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         return os.environ | {"PATH": path, "HOME": str(self.home.parent.parent), "FARM_HOME": str(self.home.parent)}
+
+
+@contextmanager
+def maps_on(workers: Sequence[str], maps: Path) -> Iterator[None]:
+    """Dust maps in ``MAPS`` of some workers."""
+    hosts = [lab.find(worker) for worker in workers]
+    try:
+        for host, file in product(hosts, sorted(maps.iterdir())):
+            with file.open("rb") as bytes_:
+                command = lab.ssh_command(host, f"mkdir -p {MAPS} && cat > {MAPS}/{file.name}")
+                subprocess.run(command, stdin=bytes_, check=True, timeout=60)
+        yield
+    finally:
+        for worker in workers:
+            answer(worker, f"rm -rf {MAPS}")
 
 
 @contextmanager

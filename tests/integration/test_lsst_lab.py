@@ -1,6 +1,5 @@
 """LSST as an environment of its own: three Cassandra tables, table objects with numbers as keys, every verb."""
 
-import base64
 import io
 import json
 import re
@@ -19,7 +18,7 @@ from keyspace import own_keyspace
 from light_curves import REAL_DATA
 from own_table import everywhere
 from provisioning import answer
-from site_of_its_own import WORKERS, Site, site_of
+from site_of_its_own import MAPS, WORKERS, Site, maps_on, site_of
 
 from farm.errors import Exit
 from farm.seed import driver
@@ -39,7 +38,7 @@ DATABASE = "farm_lsst"
 UNKNOWN = LSST.lacking(())
 CORRECTED = {"jump1", "jump2"}
 """Differ from Lasair's on purpose, dust or not."""
-DUST, SHERLOCK = "/srv/dust", "sherlock_classifications"
+SHERLOCK = "sherlock_classifications"
 HOSTS = (
     "'SN', 210.5, 0.25, NULL",
     "'SN', NULL, 0.05, NULL",
@@ -283,10 +282,6 @@ def test_a_run_whose_head_was_killed_goes_on(table: Lsst, rebuilt: Any) -> None:
 def sources(table: Lsst, tmp_path: Path) -> Iterator[tuple[Lsst, Path]]:
     """The site with dust maps on every worker and a table of classifications; the maps are here too."""
     maps = dust_map.write(tmp_path / "dust")
-    for worker in WORKERS:
-        for file in maps.iterdir():
-            encoded = base64.b64encode(file.read_bytes()).decode()
-            answer(worker, f"mkdir -p {DUST} && base64 -d > {DUST}/{file.name}", encoded)
     ids = table.sql("SELECT diaObjectId FROM objects ORDER BY diaObjectId").split()
     rows = ", ".join(f"({key}, {HOSTS[at % len(HOSTS)]})" for at, key in enumerate(ids) if at % 7)
     table.sql(
@@ -294,16 +289,11 @@ def sources(table: Lsst, tmp_path: Path) -> Iterator[tuple[Lsst, Path]]:
         f" z FLOAT, photoZ FLOAT, description TEXT); INSERT INTO {SHERLOCK}"
         f" (diaObjectId, classification, best_distance, z, photoZ) VALUES {rows}"
     )
-    settings = table.checkout / "inventory" / table.env / "group_vars" / "all" / "site.yml"
-    before = settings.read_text()
-    settings.write_text(json.dumps(json.loads(before) | {"farm_given": {"ebv": DUST, "sherlock": SHERLOCK}}))
     try:
-        yield table, maps
+        with maps_on(WORKERS, maps), table.given(ebv=MAPS, sherlock=SHERLOCK):
+            yield table, maps
     finally:
-        settings.write_text(before)
         table.sql(f"DROP TABLE {SHERLOCK}")
-        for worker in WORKERS:
-            answer(worker, f"rm -r {DUST}")
 
 
 def test_dust_and_classifications_come_from_their_sources(
@@ -368,17 +358,17 @@ def test_of_named_objects_only_their_records_are_brought_and_a_killed_head_goes_
 def test_a_source_that_is_named_and_not_there_stops_a_run_before_it_begins(sources: tuple[Lsst, Path]) -> None:
     site, _ = sources
     runs = {*(site.home / "runs").iterdir()}
-    answer("w2", f"mv {DUST}/{SOUTH} {DUST}/away")
+    answer("w2", f"mv {MAPS}/{SOUTH} {MAPS}/away")
     try:
         said = site.farm("rebuild", Exit.INPUT).stderr
-        assert re.search(rf"w2 is not ready: the dust map {DUST}/{SOUTH} cannot be read .*: put both maps there", said)
+        assert re.search(rf"w2 is not ready: the dust map {MAPS}/{SOUTH} cannot be read .*: put both maps there", said)
         doctor = site.type(f"farm doctor --inventory {site.env} --json")
         told = {each["where"]: each["what"] for check in json.loads(doctor.stdout)["checks"]
                 for each in check["findings"] if each["kind"] == "route to Cassandra"}  # fmt: skip
         assert list(told) == ["w2"], doctor
-        assert f"{DUST}/{SOUTH}" in told["w2"]
+        assert f"{MAPS}/{SOUTH}" in told["w2"]
     finally:
-        answer("w2", f"mv {DUST}/away {DUST}/{SOUTH}")
+        answer("w2", f"mv {MAPS}/away {MAPS}/{SOUTH}")
     for change, why in (
         ("DROP COLUMN photoZ", "lacks photoZ: name a table, or a view, that has diaObjectId, classification"),
         ("RENAME TO away", f"is not in database {DATABASE}, or not to be read"),

@@ -13,6 +13,7 @@ from farm.seed.simulate import light_curves
 from features import survey
 from features.batch import compute
 from features.curves import LightCurves
+from features.given import Given
 from features.rebuild.errors import CassandraError
 from features.rebuild.pages import FIRST_TOKEN, LAST_TOKEN, Range
 from features.rebuild.progress import Progress
@@ -36,14 +37,14 @@ def column(values: Any) -> Any:
 @pytest.fixture
 def table() -> MemoryTable:
     """Two hundred simulated objects."""
-    chunk = next(iter(light_curves(200, 4000, 3)))
+    chunk = next(light_curves(ZTF, 200, 4000, 3))["candidates"]
     columns = {name: column(chunk[name]) for name in ZTF.inputs if name != "objectid"}
     names, counts = np.unique(column(chunk["objectid"]).astype(str), return_counts=True)
     return MemoryTable(dict(zip(names.tolist(), counts.tolist(), strict=True)), columns)
 
 
 def run(table: MemoryTable, out: Path, wanted: Any = ALL, limits: Limits | None = None, window: Any = 30) -> Done:
-    return rebuild(table, ZTF, wanted, window, out, limits or Limits(), "LOCAL_QUORUM", Progress(None))
+    return rebuild(table, ZTF, wanted, window, out, limits or Limits(), "LOCAL_QUORUM", Progress(None), Given(ZTF, {}))
 
 
 def test_a_part_holds_the_features_of_every_object(table: MemoryTable, tmp_path: Path) -> None:

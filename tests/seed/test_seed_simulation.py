@@ -1,18 +1,22 @@
 """Simulated light curves: what real ones look like, and always the same."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from farm.errors import InputError
 from farm.seed import simulate
 from farm.seed.rows import Rows
 from farm.seed.store import tokens
 from features import survey
 
+ZTF = survey("ztf")
 OBJECTS, ROWS = 4000, 125_000
 
 
 def joined(objects: int, rows: int, seed: int) -> Rows:
-    chunks = list(simulate.light_curves(objects, rows, seed))
+    chunks = [each["candidates"] for each in simulate.light_curves(ZTF, objects, rows, seed)]
     return {name: np.ma.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
 
 
@@ -31,8 +35,8 @@ def test_there_are_as_many_objects_and_rows_as_asked_for(rows: Rows, counts: np.
     assert counts.sum() == ROWS == len(rows["jd"])
 
 
-def test_every_column_of_the_table_but_htmid16_is_there(rows: Rows) -> None:
-    assert set(rows) == {column.name for column in survey("ztf").detections.columns} - {"htmid16"}
+def test_every_column_of_the_table_is_there(rows: Rows) -> None:
+    assert set(rows) == {column.name for column in ZTF.detections.columns}
 
 
 def test_lengths_run_from_one_detection_to_thousands(counts: np.ndarray) -> None:
@@ -109,7 +113,7 @@ def test_the_same_seed_gives_the_same_light_curves_and_another_one_others() -> N
 
 
 def test_an_object_is_never_in_two_chunks() -> None:
-    chunks = [set(chunk["objectid"].tolist()) for chunk in simulate.light_curves(OBJECTS, ROWS, 1)]
+    chunks = [set(chunk["candidates"]["objectid"].tolist()) for chunk in simulate.light_curves(ZTF, OBJECTS, ROWS, 1)]
     assert len(chunks) > 2
     assert sum(map(len, chunks)) == OBJECTS
 
@@ -119,3 +123,9 @@ def test_few_objects_are_simulated_too(objects: int, rows: int) -> None:
     found = joined(objects, rows, 1)
     assert len(found["jd"]) == rows
     assert len(set(found["objectid"].tolist())) == objects
+
+
+def test_a_survey_without_a_simulation_is_told_so() -> None:
+    other = replace(ZTF, name="nowhere")
+    with pytest.raises(InputError, match="light curves of nowhere cannot be simulated: seed with files"):
+        next(simulate.light_curves(other, 1, 1, 1))

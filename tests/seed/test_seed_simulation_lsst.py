@@ -5,8 +5,9 @@ import pytest
 
 import features
 from farm.seed.rows import Rows
-from farm.seed.simulate_lsst import given, light_curves, object_ids
+from farm.seed.simulate import light_curves
 from farm.seed.store import tokens
+from features.lsst.simulate import given, object_ids
 
 SURVEY = features.survey("lsst")
 TIMES = {table.name: table.clustering for table in SURVEY.tables}
@@ -14,7 +15,7 @@ TIMES = {table.name: table.clustering for table in SURVEY.tables}
 
 @pytest.fixture(scope="module")
 def chunks() -> list[dict[str, Rows]]:
-    return [dict(chunk) for chunk in light_curves(2500, 100_000, seed=3)]
+    return [dict(chunk) for chunk in light_curves(SURVEY, 2500, 100_000, seed=3)]
 
 
 def test_tokens_of_numbers_are_those_that_cassandra_gives() -> None:
@@ -64,6 +65,6 @@ def test_the_quirks_of_real_tables_are_there(chunks: list[dict[str, Rows]]) -> N
 
 
 def test_the_same_arguments_give_the_same_tables() -> None:
-    once, again, other = (next(light_curves(50, 900, seed))["diaSources"]["psfFlux"] for seed in (1, 1, 2))
+    once, again, other = (next(light_curves(SURVEY, 50, 900, seed))["diaSources"]["psfFlux"] for seed in (1, 1, 2))
     assert (once == again).all()
     assert not np.array_equal(once, other)

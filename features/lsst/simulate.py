@@ -7,16 +7,14 @@ column; classifications with a redshift, a distance, neither, or none at all.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from farm.seed.rows import CHUNK, Array, Rows
-from farm.seed.simulate import lengths
-from farm.seed.store import tokens
+Array = NDArray[Any]
+Rows = dict[str, Array]
 
-MEAN_ROWS = 40.0
-"""Sources of an object."""
 FORCED = 1.3
 """Forced rows a source."""
 FIRST = 60924.0
@@ -56,25 +54,8 @@ def given(ids: Array) -> dict[str, Array]:
     return {"ebv": ebv.astype(np.float32).astype(np.float64), "sherlock": told[index % len(CLASSES)]}
 
 
-def light_curves(objects: int, rows: int, seed: int) -> Iterator[Mapping[str, Rows]]:
-    """Table to rows, in chunks of whole objects in the order of their tokens; the same for the same arguments.
-
-    ``rows`` are sources. Each table is in the order of its key.
-    """
-    rng = np.random.default_rng(seed)
-    ids, counts = object_ids(objects), lengths(objects, rows, rng)
-    order = np.argsort(tokens(ids), kind="stable")
-    ends = np.cumsum(counts[order])
-    first = 0
-    while first < objects:
-        done = int(ends[first - 1]) if first else 0
-        last = max(first + 1, int(np.searchsorted(ends, done + CHUNK, side="right")))
-        index = order[first:last]
-        yield _chunk(ids[index], index, counts[index], np.random.default_rng([seed, first]))
-        first = last
-
-
-def _chunk(ids: Array, index: Array, counts: Array, rng: np.random.Generator) -> dict[str, Rows]:
+def chunk(ids: Array, index: Array, counts: Array, rng: np.random.Generator) -> dict[str, Rows]:
+    """Rows of each table in the order of its key; of objects ``ids``, the ``index``-th ones, ``counts`` sources."""
     place = {"ra": rng.uniform(0, 360, len(ids)), "decl": np.degrees(np.arcsin(rng.uniform(-0.95, 0.2, len(ids))))}
     kind = _kinds(index, rng)
     owner = np.repeat(np.arange(len(ids)), counts)

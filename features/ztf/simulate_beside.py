@@ -5,12 +5,18 @@ forced photometry wherever there is a detection or an upper limit: the flux of t
 other. Missing are the columns that real rows lack, as often as there.
 """
 
-import numpy as np
+from typing import Any
 
-from farm.seed.rows import Array, Rows
-from farm.seed.simulate import NIGHT_ZERO
+import numpy as np
+from numpy.typing import NDArray
+
 from features.ztf.tables import FORCEDPHOT, NONCANDIDATES
 
+Array = NDArray[Any]
+Rows = dict[str, Array]
+
+NIGHT_ZERO = 2457754.5
+"""The Julian date that ZTF's night ids are counted from."""
 MARGIN = 30.0
 """Days before and after the detections."""
 ZERO_POINT = 26.2
