@@ -91,11 +91,10 @@ def keyspace(provisioned: None, copy: Copy) -> Iterator[str]:
         yield name
 
 
-def test_its_declarations_make_the_schemas_the_documentation_and_the_choice(copy: Copy) -> None:
+def test_its_declarations_make_the_schemas_and_the_documentation(copy: Copy) -> None:
     assert "`mjdmax` double DEFAULT NULL" in copy.run("-m", "features", "ddl", "--survey", "atlas")
     assert '"atlasId"' in copy.run("-m", "features", "cql", "--survey", "atlas", "--keyspace", "atlas")
     assert "Greatest flux, without extinction." in copy.run("-m", "features", "docs")
-    assert "atlas" in copy.run("-m", "farm.main", "lab", "seed", "--help")
 
 
 def test_light_curves_become_rows_of_the_table_and_stay_as_they_are(copy: Copy, keyspace: str, tmp_path: Path) -> None:
