@@ -120,6 +120,17 @@ def test_a_host_that_is_cut_off_runs_on_alone(spare: Machine, pulse: None) -> No
     assert connects(spare)
 
 
+def test_a_healed_host_is_asked_for_anew_although_it_was_asked_for_in_vain(spare: Machine) -> None:
+    known = ("ip", "neighbour", "show", "to", ADDRESS)
+    lab(spare, "cut", VICTIM)
+    in_vain = f"ip neighbour flush to {ADDRESS}; ! timeout 8 bash -c '</dev/tcp/{ADDRESS}/22'"
+    spare.run("bash", "-c", in_vain)
+    assert "FAILED" in spare.run(*known)
+    lab(spare, "heal", VICTIM)
+    assert "FAILED" not in spare.run(*known)
+    assert connects(spare)
+
+
 def test_a_full_disk_is_one_hosts_own(spare: Machine) -> None:
     write = "dd if=/dev/zero of=/var/tmp/probe bs=4k count=16 conv=fsync 2>&1; rm -f /var/tmp/probe"
     lab(spare, "fill", VICTIM)
