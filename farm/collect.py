@@ -1,7 +1,7 @@
 """Brings the parts of a rebuild from the workers to the head, and takes none that is not what the plan asked for."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 from gevent.threadpool import ThreadPool
 
 from farm.errors import PartsError, RunError
-from farm.journal import Task
+from farm.journal import Accepted, Task
 from farm.parts import Expected, Part, check
 from farm.plan import Window
 from farm.preflight import Release
@@ -42,6 +42,14 @@ class PartCollector:
             "unread": list(part.manifest.unread),
             "sha256": part.manifest.sha256,
         }
+
+    def sweep(self, accepted: Iterable[Accepted]) -> None:
+        """Remove the parts that a head left which ended before it could note them: their tasks run again."""
+        known = {f"{each.task}.{each.attempt}" for each in accepted}
+        with self.run.locked():
+            for file in self.run.parts.iterdir():
+                if file.stem not in known:
+                    file.unlink()
 
     def _expected(self, task: Task, attempt: int) -> Expected:
         asked = task.detail or {}

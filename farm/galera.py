@@ -21,6 +21,7 @@ ANSWER_SECONDS = 60
 
 _QUOTES = frozenset("'\"\\")
 _LOST = frozenset({1047, 1053, 1152, 1158, 1159, 1160, 1161, 1184, 1927, 2002, 2003, 2006, 2013, 2014, 2055})
+_CROWDED = frozenset({1040, 1203, 1226})
 _CONFLICTS = frozenset({1062, 1205, 1213, 1020})
 _REFUSED = frozenset({1044, 1045, 1142, 1143, 1227, 1698})
 _UNTRUSTED = 2026
@@ -30,7 +31,7 @@ _UNSUPPORTED = frozenset({1845, 1846})
 
 
 class NodeLostError(GaleraError):
-    """The node went away, or left its quorum; another one may be there."""
+    """The node went away, left its quorum or takes no more connections; another one may be there."""
 
 
 class FullError(NodeLostError):
@@ -339,6 +340,8 @@ def _meaning(error: Any, address: str, user: str, authority: Path | None) -> Gal
         return NodeLostError(f"{address} is in no cluster with quorum")
     if number in _LOST:
         return NodeLostError(f"{address} was lost ({said})")
+    if number in _CROWDED:
+        return NodeLostError(f"{address} takes no more connections ({said})")
     if number in _FULL or "No space left on device" in said:
         return FullError(f"{address} has no room left ({said})")
     if number in _CONFLICTS:

@@ -96,30 +96,32 @@ def _copy(node: Node, external: External, inventory: Inventory, objects: Objects
     numeric = [kind(known[each]) in _NUMBERS for each in asked]
     wanted = [name(key), *(_exact(each, known[each]) for each in asked)]
     whole = inventory.whole_keys
+    # As numbers: MariaDB compares a whole number with a text as doubles, in which two keys of 18 digits can be one.
+    keys = [int(each) if whole else each for each in objects.ids] if objects else None
 
     def records() -> Iterator[tuple[Any, str]]:
-        for number, *texts in _rows(node, table, key, ", ".join(wanted), objects):
+        for number, *texts in _rows(node, table, key, ", ".join(wanted), keys):
             values = [
                 None if text is None else float(text) if plain else text.decode()
                 for text, plain in zip(texts, numeric, strict=True)
             ]
             record = dict(zip(asked, values, strict=True))
-            yield int(number) if whole else number.decode(), dumps(record)
+            yield None if number is None else int(number) if whole else number.decode(), dumps(record)
 
     try:
         given.keep(file, records())
-    except errors.InputError as error:
+    except (errors.InputError, ValueError) as error:
         raise InputError(f"{told} cannot be used: {error}") from None
 
 
-def _rows(node: Node, table: str, key: str, wanted: str, objects: Objects | None) -> Iterator[Sequence[Any]]:
-    if objects is None:
+def _rows(node: Node, table: str, key: str, wanted: str, keys: Sequence[Any] | None) -> Iterator[Sequence[Any]]:
+    if keys is None:
         for some in node.texts(f"SELECT {wanted} FROM {name(table)}"):  # noqa: S608
             yield from some
         return
-    for first in range(0, len(objects), _AT_ONCE):
-        ids = objects.ids[first : first + _AT_ONCE]
-        for some in node.texts(by_keys(wanted, key, len(ids), table), ids):
+    for first in range(0, len(keys), _AT_ONCE):
+        some_keys = keys[first : first + _AT_ONCE]
+        for some in node.texts(by_keys(wanted, key, len(some_keys), table), some_keys):
             yield from some
 
 

@@ -120,13 +120,15 @@ def work(
     """Do what the journal of a rebuild still has open."""
     shared = inventory.shared_dir
     digest = journal.meta().get("given")
+    collect = PartCollector(run, release, window, shared)
+    collect.sweep(journal.accepted())
     job = Job(
         run=run,
         workers=workers,
         agent=agent_command(release, run.id, run.env, str(shared) if shared else None),
         transport=transport,
         title=f"rebuild on {len(workers)} workers",
-        collect=PartCollector(run, release, window, shared),
+        collect=collect,
         probe=cassandra_check(release, inventory.survey),
         prepare=ship.Shipping(run.id, run.given, digest, release) if digest else None,
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import gevent
 
 from farm.errors import FarmError
-from farm.galera import Account, Node
+from farm.galera import Account, Node, NodeLostError
 from farm.load import lock
 from farm.load.sql import TABLE
 from farm.schema import found
@@ -87,18 +87,21 @@ def _table(node: Node, account: Account, said: NodeSaid) -> NodeSaid:
 
 
 def refusals(accounts: Sequence[Account], addresses: Sequence[str]) -> list[tuple[Account, str]]:
-    """Accounts that the first of the addresses refuses, and why; all are tried at once."""
-    if not addresses:
-        return []
+    """Accounts that are refused by the first of the addresses that answers, and why; all are tried at once."""
     pool = gevent.get_hub().threadpool
-    tried = [(account, gevent.spawn(pool.apply, _refusal, (account, addresses[0]))) for account in accounts]
+    tried = [(account, gevent.spawn(pool.apply, _refusal, (account, addresses))) for account in accounts]
     gevent.joinall([greenlet for _, greenlet in tried])
     return [(account, why) for account, greenlet in tried if (why := greenlet.get())]
 
 
-def _refusal(account: Account, address: str) -> str | None:
-    try:
-        with Node(account, address, _SECONDS):
-            return None
-    except FarmError as error:
-        return str(error)
+def _refusal(account: Account, addresses: Sequence[str]) -> str | None:
+    why = None
+    for address in addresses:
+        try:
+            with Node(account, address, _SECONDS):
+                return None
+        except NodeLostError as error:
+            why = str(error)
+        except FarmError as error:
+            return str(error)
+    return why

@@ -10,7 +10,7 @@ from local import LocalSession, LocalTransport, host
 from farm import plan, runs
 from farm.collect import PartCollector
 from farm.errors import PartsError, RunError
-from farm.journal import Task
+from farm.journal import Accepted, Task
 from farm.link import Worker
 from farm.preflight import Release
 from farm.worker.protocol import ROOT
@@ -59,6 +59,14 @@ def test_a_good_part_stands_in_the_run_with_its_manifest(place: Place) -> None:
     assert (result["objects"], result["rows"], result["bytes"], result["unread"]) == (1, 9, len(CSV), ["ZTF2"])
     assert names(place) == ["r1.1.csv", "r1.1.json"]
     assert (place.run.parts / "r1.1.csv").read_bytes() == CSV
+
+
+def test_parts_that_no_head_has_noted_are_swept_before_their_tasks_run_again(place: Place) -> None:
+    for name in ("r1.1", "r1.2", "r2.1"):
+        for kind in ("csv", "json"):
+            (place.run.parts / f"{name}.{kind}").write_bytes(CSV)
+    place.collect.sweep([Accepted("r1", 2, "w1", {}, {}, 1.0)])
+    assert names(place) == ["r1.2.csv", "r1.2.json"]
 
 
 @pytest.mark.parametrize("change", [{"release": "e"}, {"schema": "t"}, {"window": "all"}, {"range": [0, 1]}])

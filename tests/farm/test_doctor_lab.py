@@ -91,9 +91,9 @@ def test_databases_and_a_head_in_trouble_are_found(
             "ALTER TABLE objects ADD extra int, DROP COLUMN ncand, DROP COLUMN gmag;"
             " INSERT INTO farm_load VALUES ('objects', '', 'x', 'run7', 'eve', 'far', now(), utc_timestamp(6), 0);",
         )
-        struck.crowd(head, "198.18.77.31", 9)
+        struck.crowd(head, "198.18.77.31", 46)
         most = int(struck.sql("g1", "SELECT @@max_connections"))
-        head.sql("g1", "SET GLOBAL max_connections = 10", f"SET GLOBAL max_connections = {most}")
+        head.sql("g1", "SET GLOBAL max_connections = 50", f"SET GLOBAL max_connections = {most}")
         head.undo.callback(struck.synced, "g3")
         conf = "/etc/mysql/mariadb.conf.d/zz-doctor.cnf"
         head.host("g3", f"printf '[mysqld]\nversion=5.5.5-10.6.1-MariaDB\n' > {conf}; systemctl restart mariadb",
