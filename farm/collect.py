@@ -1,7 +1,7 @@
 """Brings the parts of a rebuild from the workers to the head, and takes none that is not what the plan asked for."""
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,10 +43,10 @@ class PartCollector:
             "sha256": part.manifest.sha256,
         }
 
-    def sweep(self, accepted: Iterable[Accepted]) -> None:
+    def sweep(self, accepted: Callable[[], Iterable[Accepted]]) -> None:
         """Remove the parts that a head left which ended before it could note them: their tasks run again."""
-        known = {f"{each.task}.{each.attempt}" for each in accepted}
         with self.run.locked():
+            known = {f"{each.task}.{each.attempt}" for each in accepted()}
             for file in self.run.parts.iterdir():
                 if file.stem not in known:
                     file.unlink()

@@ -121,7 +121,7 @@ def work(
     shared = inventory.shared_dir
     digest = journal.meta().get("given")
     collect = PartCollector(run, release, window, shared)
-    collect.sweep(journal.accepted())
+    collect.sweep(journal.accepted)
     job = Job(
         run=run,
         workers=workers,

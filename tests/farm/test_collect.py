@@ -65,7 +65,7 @@ def test_parts_that_no_head_has_noted_are_swept_before_their_tasks_run_again(pla
     for name in ("r1.1", "r1.2", "r2.1"):
         for kind in ("csv", "json"):
             (place.run.parts / f"{name}.{kind}").write_bytes(CSV)
-    place.collect.sweep([Accepted("r1", 2, "w1", {}, {}, 1.0)])
+    place.collect.sweep(lambda: [Accepted("r1", 2, "w1", {}, {}, 1.0)])
     assert names(place) == ["r1.2.csv", "r1.2.json"]
 
 

@@ -5,15 +5,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from conftest import Own, sql
 from simulated_parts import ZTF, plain, simulate, with_field, write_part
 
 from farm.errors import GaleraError, InputError, PartsError
-from farm.galera import Account
+from farm.galera import Account, Node, NodeLostError, read_account
 from farm.load import merge as merging
 from farm.load import pacing
 from farm.load.main import load
@@ -55,6 +57,27 @@ def test_the_same_load_again_changes_nothing(option_file: OptionFile, tmp_path: 
     again = load(tmp_path / "parts", option_file())
     assert counts(again) == {"unchanged": 700}
     assert again["ok"]
+
+
+def test_a_node_without_a_free_connection_is_left_for_another_one(
+    own: Own, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    write_part(tmp_path / "parts", simulate(700))
+    account = read_account(own.option_file())
+    first, second, third = account.hosts
+    most = sql("SELECT @@max_connections")
+    sql("SET GLOBAL max_connections = 10")
+    try:
+        with ExitStack() as crowd:
+            with pytest.raises(NodeLostError, match=f"{first} takes no more connections"):
+                for _ in range(11):
+                    crowd.enter_context(Node(account, first))
+            said = load(tmp_path / "parts", own.option_file())
+    finally:
+        sql(f"SET GLOBAL max_connections = {most}")
+    assert (counts(said), said["load"]["node"], said["verify"]["nodes"], said["ok"]) == (
+        {"inserted": 700}, second, [third], True)  # fmt: skip
+    assert f"{first} takes no more connections" in capfd.readouterr().err
 
 
 def test_a_run_without_rows_is_loaded(option_file: OptionFile, tmp_path: Path) -> None:
