@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -70,8 +71,7 @@ def test_a_node_without_a_free_connection_is_left_for_another_one(
     try:
         with ExitStack() as crowd:
             with pytest.raises(NodeLostError, match=f"{first} takes no more connections"):
-                for _ in range(11):
-                    crowd.enter_context(Node(account, first))
+                deque(crowd.enter_context(Node(account, first)) for _ in range(11))
             said = load(tmp_path / "parts", own.option_file())
     finally:
         sql(f"SET GLOBAL max_connections = {most}")
