@@ -144,7 +144,8 @@ def test_a_run_is_halted_now_when_too_many_tasks_have_failed(mine: Head) -> None
     assert rows(run, "SELECT DISTINCT reason FROM tasks WHERE state = 'cancelled'") == [
         ("halted: 4 tasks failed (now,fail=20%)",)
     ]
-    assert rows(run, "SELECT count(*) FROM attempts WHERE state = 'killed'") == [(2,)]
+    ((killed,),) = rows(run, "SELECT count(*) FROM attempts WHERE state = 'killed'")
+    assert 2 <= killed <= 3, "a task that began at the same moment is killed, too"
 
 
 def test_what_runs_much_longer_than_the_others_is_killed(mine: Head) -> None:

@@ -116,8 +116,11 @@ def test_tables_reports_and_loads(here: Site, filled: None) -> None:
 
 
 def running() -> int:
-    """Attempts that run, of the latest run."""
-    with closing(History(every("lab")[-1].journal)) as journal:
+    """Attempts that run, of the latest run; none where it is just being begun."""
+    latest = every("lab")[-1]
+    if not latest.journal.exists():
+        return 0
+    with closing(History(latest.journal)) as journal:
         return len(journal.running())
 
 
