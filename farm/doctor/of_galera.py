@@ -32,7 +32,7 @@ def checks(
     """``tried``: the accounts that were asked to log in, and ``refused`` of these."""
     yield _loaders_route(visits)
     yield _reached(nodes)
-    yield _cluster(nodes)
+    yield _cluster(nodes, advice.provision(inventory))
     yield _versions(nodes)
     yield _accounts(inventory, tried, refused)
     yield _takes_loads(nodes)
@@ -75,7 +75,7 @@ def _reached(nodes: Sequence[NodeSaid]) -> Check:
     return check(_GALERA, "nodes", said, findings, unasked="" if nodes else "no option file can be used")
 
 
-def _cluster(nodes: Sequence[NodeSaid]) -> Check:
+def _cluster(nodes: Sequence[NodeSaid], again: str) -> Check:
     asked = [node for node in nodes if node.error is None]
     findings = []
     for node in asked:
@@ -90,7 +90,7 @@ def _cluster(nodes: Sequence[NodeSaid]) -> Check:
             findings.append(warning(Kind.NOT_SYNCED, node.address, what, todo))
         if (number := node.status.get("wsrep_cluster_size")) != str(len(nodes)):
             what = f"it counts {number} nodes, and the option file names {len(nodes)}"
-            todo = "bring the missing node back, or correct group galera of the inventory and run provision.yml"
+            todo = f"bring the missing node back, or correct group galera of the inventory and run {again}"
             findings.append(warning(Kind.NODES_MISSING, node.address, what, todo))
     if len(clusters := {node.status.get("wsrep_cluster_state_uuid") for node in asked}) > 1:
         what = f"the nodes are of {len(clusters)} clusters"
