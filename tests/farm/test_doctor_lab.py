@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import struck
+import struck_releases
 from command import farm
 from heads import eventually, on
 from provoked import require_provoked
@@ -50,7 +51,7 @@ def test_hosts_in_trouble_are_found_each_with_what_to_do(
         head.host("w2", "ip route add blackhole 198.18.77.21", "ip route del blackhole 198.18.77.21")
         head.undo.callback(lab.unfill, "w2")
         lab.fill("w2")
-        head.host("w3", struck.other_release(), struck.OWN_RELEASE)
+        head.host("w3", struck_releases.other_release(), struck_releases.OWN_RELEASE)
         head.host("w3", "printf '#!/bin/sh\nexec /usr/bin/date -d +1hour \"$@\"\n' > /usr/local/bin/date;"
                         " chmod +x /usr/local/bin/date", "rm /usr/local/bin/date")  # fmt: skip
         head.host("w3", "mount -t tmpfs -o nr_inodes=100,uid=farm tmpfs /var/lib/farm", "umount -l /var/lib/farm")
@@ -195,7 +196,7 @@ def test_a_loader_of_its_own_is_visited_and_tables_of_another_make_are_found(
         head.variable("farm_galera_ca: /nowhere/ca.pem")
         (head.home / "lab").chmod(0o755)
         said = head.doctor()
-        struck.loaders_release(head, "w4")
+        struck_releases.loaders_release(head, "w4")
         head.host("w4", "ip route add blackhole 198.18.77.33", "ip route del blackhole 198.18.77.33")
         later = head.doctor()
     require_provoked(request.node.name, said, later)
