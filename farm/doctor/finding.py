@@ -12,6 +12,8 @@ class Severity(StrEnum):
     """How bad it is, the least first."""
 
     OK = "ok"
+    UNASKED = "not asked"
+    """Nobody was there who could have been asked; other findings say why."""
     WARNING = "warning"
     """A run may be slow, incomplete or hard to understand."""
     ERROR = "error"
@@ -23,6 +25,7 @@ class Kind(StrEnum):
 
     LOGIN = "login"
     HOST_KEY = "host key"
+    SLOW_CONNECTION = "slow connection"
     SLOW_LOGIN = "slow login"
     NOISY_LOGIN = "noisy login"
     CLOCK = "clock"
@@ -32,6 +35,10 @@ class Kind(StrEnum):
     WORK_FOLDER = "work folder"
     DISK = "disk"
     INODES = "inodes"
+    RELEASE_ROOM = "room for a release"
+    NO_SHARED_FOLDER = "no shared folder"
+    OTHER_SHARED_FOLDER = "another shared folder"
+    SHARED_FOLDER_SHUT = "shared folder that cannot be written"
     MEMORY = "memory"
     SESSIONS = "sessions"
     NO_SETTINGS = "no settings"
@@ -40,6 +47,8 @@ class Kind(StrEnum):
     SLOTS_TAKEN = "slots taken"
     CASSANDRA_ROUTE = "route to Cassandra"
     CASSANDRA_VERSIONS = "versions of Cassandra"
+    CASSANDRA_NODE = "node of Cassandra"
+    CASSANDRA_SCHEMA = "schema of Cassandra"
     GALERA_ROUTE = "loader's route to Galera"
     OPTION_FILE = "option file"
     STALE_OPTION_FILE = "stale option file"
@@ -94,10 +103,13 @@ class Check:
     said: str
     """What was found, also where all is well."""
     findings: tuple[Finding, ...] = ()
+    asked: bool = True
+    """False: nobody could be asked, so it is not known whether all is well."""
 
     @property
     def severity(self) -> Severity:
-        return max((finding.severity for finding in self.findings), key=list(Severity).index, default=Severity.OK)
+        least = Severity.OK if self.asked else Severity.UNASKED
+        return max((finding.severity for finding in self.findings), key=list(Severity).index, default=least)
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -117,8 +129,9 @@ def warning(kind: Kind, where: str, what: str, todo: str) -> Finding:
     return Finding(kind, Severity.WARNING, where, what, todo)
 
 
-def check(group: str, name: str, said: str, findings: Iterable[Finding] = ()) -> Check:
-    return Check(group, name, said, tuple(findings))
+def check(group: str, name: str, said: str, findings: Iterable[Finding] = (), unasked: str = "") -> Check:
+    """``unasked``: why nobody could be asked, where that is so; it is said in place of ``said``."""
+    return Check(group, name, f"not asked: {unasked}" if unasked else said, tuple(findings), not unasked)
 
 
 def code(checks: Sequence[Check]) -> Exit:

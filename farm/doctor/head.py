@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from farm import runs
+from farm.doctor import advice
 from farm.doctor.finding import Check, Finding, Kind, check, error, warning
 from farm.doctor.of_hosts import LEAST_BYTES, LEAST_INODES
 from farm.errors import FarmError
@@ -21,7 +22,7 @@ _WEEK = 7 * 86_400
 
 def accounts(inventory: Inventory) -> tuple[list[Account], list[Finding]]:
     """The option files that can be read, and what is wrong with any of them."""
-    again = f"ansible-playbook -i {inventory.path} provision.yml"
+    again = advice.provision(inventory)
     hosts = tuple(host.address for host in inventory.group("galera"))
     found, findings = [], []
     for name in ACCOUNTS:
@@ -63,8 +64,7 @@ def _secrets(inventory: Inventory) -> Check:
     key = inventory.group("workers")[0].key
     for file in (key, *sorted((home.root / "secrets").glob("*"))):
         if not file.exists():
-            again = f"ansible-playbook -i {inventory.path} provision.yml"
-            findings.append(error(Kind.NO_KEY, str(file), "it is not there", again))
+            findings.append(error(Kind.NO_KEY, str(file), "it is not there", advice.provision(inventory)))
         elif file.stat().st_mode & 0o077:
             what = f"others can read it (mode {file.stat().st_mode & 0o777:o})"
             findings.append(error(Kind.FILE_OPEN, str(file), what, f"chmod 600 {file}"))
@@ -84,19 +84,23 @@ def _room(inventory: Inventory, wanted: int) -> Check:
         return check(_HEAD, "room", "", [error(Kind.NO_FOLDER, str(folder), str(wrong), todo)])
     free, needed = there.f_bavail * there.f_frsize, LEAST_BYTES + wanted
     findings = []
+    if inventory.shared_dir and not os.access(folder, os.W_OK):
+        what = "the head cannot write it, and puts the parts there that a loader of its own reads"
+        findings.append(error(Kind.SHARED_FOLDER_SHUT, str(folder), what, f"ls -ld {folder}; findmnt -T {folder}"))
     if free < needed:
         what = f"{size(free)} free, and a run of all objects takes some {size(needed)}"
         findings.append(error(Kind.ROOM, str(folder), what, prune))
     if there.f_files and there.f_favail < LEAST_INODES:
         findings.append(error(Kind.HEAD_INODES, str(folder), f"{there.f_favail:,} inodes left", prune))
-    return check(_HEAD, "room", f"{size(free)} free in {folder}; a run takes some {size(wanted)}", findings)
+    takes = f"takes some {size(wanted)}" if wanted else "takes nobody knows how much: no rows of the table were seen"
+    return check(_HEAD, "room", f"{size(free)} free in {folder}; a run {takes}", findings)
 
 
 def _certificate(inventory: Inventory) -> Check:
     ca = inventory.galera_ca
     if ca is None:
         return check(_HEAD, "certificate", "Galera is reached without TLS")
-    again = f"get it anew from whoever runs Galera; then ansible-playbook -i {inventory.path} provision.yml"
+    again = f"get it anew from whoever runs Galera; then {advice.provision(inventory)}"
     if not ca.is_file():
         missing = error(Kind.NO_AUTHORITY, str(ca), "farm_galera_ca is not there", again)
         return check(_HEAD, "certificate", "", [missing])

@@ -3,12 +3,14 @@
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, TypeVar
 
 import gevent
 
 from farm import given
+from farm.doctor.shared import seen
 from farm.errors import FarmError
 from farm.inventory import Host, Inventory
 from farm.loading import OPTION_FILE, galera_check
@@ -25,7 +27,8 @@ MOST_CHANNELS = 33
 """No more are opened, however many slots a worker has."""
 _QUESTION = f"""
 df -Pi {ROOT} | awk 'NR == 2 {{print "inodes", $4}}'
-df -Pk {RELEASES} | awk 'NR == 2 {{print "releases", $4 * 1024}}'
+df -Pk {RELEASES} | awk 'NR == 2 {{print "releases", $4}}'
+du -sk "$(readlink -e {RELEASES}/current)" 2>/dev/null | awk '{{print "release", $1}}'
 for each in /etc/farm/cassandra.json {OPTION_FILE}; do
     [ -e $each ] && echo "mode:$each $(stat -c %a $each)$(test -r $each || echo ' unreadable')"
 done
@@ -54,6 +57,8 @@ class Visit:
     error: FarmError | None = None
     """Why it could not be asked."""
     report: Report | None = None
+    connect: float = 0.0
+    """Seconds until it had let the farm's user in."""
     login: float = 0.0
     """Seconds that an empty command takes on a connection that is there."""
     noise: str = ""
@@ -69,6 +74,8 @@ class Visit:
     channels: int = 0
     """Commands that could run at a time on one connection, of ``wanted``."""
     wanted: int = 0
+    shared: tuple[str, ...] | None = None
+    """What is wrong with ``farm_shared_dir`` there, as ``shared.seen`` or an error says; None where it needs none."""
 
     @property
     def name(self) -> str:
@@ -79,25 +86,30 @@ class Visit:
         return self.report.slots if self.report else 0
 
     def number(self, name: str) -> int | None:
-        text = self.told.get(name, "").partition(".")[0]
+        text = self.told.get(name, "")
         return int(text) if text.isdecimal() else None
 
 
-def visit(inventory: Inventory, transport: Transport) -> list[Visit]:
-    """Visit every host that takes releases; where one ends, what it said until then is kept."""
+def visit(inventory: Inventory, transport: Transport, mark: str) -> list[Visit]:
+    """Visit every host that takes releases; ``mark``: ``shared.marked``."""
     hosts = standing.hosts(inventory).items()
-    asked = [gevent.spawn(_visit, host, roles, inventory, transport) for host, roles in hosts]
+    asked = [gevent.spawn(_visit, host, roles, inventory, transport, mark) for host, roles in hosts]
     gevent.joinall(asked)
     return [greenlet.get() for greenlet in asked]
 
 
-def _visit(host: Host, roles: tuple[str, ...], inventory: Inventory, transport: Transport) -> Visit:
+def _visit(host: Host, roles: tuple[str, ...], inventory: Inventory, transport: Transport, mark: str) -> Visit:
+    begun = time.monotonic()
     try:
         session = transport.connect(host)
     except FarmError as error:
         return Visit(host, roles, error=error)
+    connect = time.monotonic() - begun
     try:
-        return _ask(host, roles, inventory, session)
+        said = _ask(host, roles, inventory, session)
+        folder = inventory.shared_dir if {*roles} & {"worker", "loader"} else None
+        shared = _shared(session, folder, mark) if folder else None  # the last thing asked: a dead mount hangs
+        return replace(said, connect=connect, shared=shared)
     except FarmError as error:
         return Visit(host, roles, error=error)
     finally:
@@ -111,17 +123,31 @@ def _ask(host: Host, roles: tuple[str, ...], inventory: Inventory, session: Sess
     ahead = _patiently(lambda: _ahead(session))
     report = _patiently(lambda: _report(host, session))
     said = _patiently(lambda: session.run(_QUESTION, _SECONDS).out)
-    told = dict(line.split(maxsplit=1) for line in said.splitlines() if " " in line.strip())
     release = report.facts.release if report.facts else None  # without one there is nothing to test a way with
     reads = {*roles} & {"worker", "pipeline"}
     maps = given.maps(inventory) if "worker" in roles else ""
     check = cassandra_check(release, inventory.survey, maps) if release and reads else None
-    route = _route(session, "rebuild_objects", check) if check else None
-    loads = _route(session, "csv_to_database", galera_check(release)) if release and "loader" in roles else None
     wanted = min(1 + report.slots, MOST_CHANNELS) if "worker" in roles else 2
-    noise = (empty.out + empty.err).strip()
-    channels = _channels(session, wanted)
-    return Visit(host, roles, None, report, login, noise, ahead, told, route, loads, channels, wanted)
+    return Visit(
+        host,
+        roles,
+        report=report,
+        login=login,
+        noise=(empty.out + empty.err).strip(),
+        ahead=ahead,
+        told=dict(line.split(maxsplit=1) for line in said.splitlines() if " " in line.strip()),
+        route=_route(session, "rebuild_objects", check) if check else None,
+        loads=_route(session, "csv_to_database", galera_check(release)) if release and "loader" in roles else None,
+        channels=_channels(session, wanted),
+        wanted=wanted,
+    )
+
+
+def _shared(session: Session, folder: Path, mark: str) -> tuple[str, ...]:
+    try:
+        return _patiently(lambda: seen(session, folder, mark))
+    except FarmError as error:
+        return (str(error),)
 
 
 def _patiently(ask: Callable[[], _T]) -> _T:

@@ -2,30 +2,63 @@
 
 from collections.abc import Iterator, Sequence
 
+from farm.doctor import advice
 from farm.doctor.finding import Check, Kind, check, error, warning
+from farm.doctor.hosts import Visit, of_role
 from farm.doctor.nodes import NodeSaid
 from farm.errors import SchemaError
 from farm.galera import Account
 from farm.inventory import Inventory
 from farm.load.lock import STALE_SECONDS
+from farm.loading import OPTION_FILE
 from farm.schema.plan import plan
 from features.declare import Survey
 
 _GALERA, _TABLE = "galera", "table"
+_NONE = "no node answers"
+_UNSEEN = "no node that is well described the table"
 _BUSY = 0.9
 """Share of a node's connections that may be taken."""
 
 
 def checks(
-    inventory: Inventory, survey: Survey, nodes: Sequence[NodeSaid], refused: Sequence[tuple[Account, str]]
+    inventory: Inventory,
+    survey: Survey,
+    nodes: Sequence[NodeSaid],
+    visits: Sequence[Visit],
+    tried: Sequence[Account],
+    refused: Sequence[tuple[Account, str]],
 ) -> Iterator[Check]:
+    """``tried``: the accounts that were asked to log in, and ``refused`` of these."""
+    yield _loaders_route(visits)
     yield _reached(nodes)
-    yield _cluster(nodes)
+    yield _cluster(nodes, advice.provision(inventory))
     yield _versions(nodes)
-    yield _accounts(inventory, refused)
+    yield _accounts(inventory, tried, refused)
     yield _takes_loads(nodes)
     yield _schema(inventory, survey, nodes)
     yield _loaders(inventory, nodes)
+
+
+def _loaders_route(visits: Sequence[Visit]) -> Check:
+    """Of a loader that is not the head; the head's own way is the nodes' check."""
+    loaders = [each for each in visits if "loader" in each.roles]
+    if not loaders:
+        return check(_GALERA, "loader", "the head loads, and asks the nodes itself")
+    tried = [each for each in of_role(visits, "loader") if each.loads]
+    todo = f"sudo -u farm /opt/farm/current/bin/csv_to_database --check --option-file {OPTION_FILE} there"
+    findings = []
+    for each in tried:
+        nodes = each.loads.said["nodes"] if each.loads and each.loads.said else {}
+        shut = {address: why for address, why in nodes.items() if why}
+        if each.loads and each.loads.error:
+            findings.append(error(Kind.GALERA_ROUTE, each.name, each.loads.error, todo))
+        elif shut:
+            what = f"{len(shut)} of {len(nodes)} nodes cannot be used from there: {'; '.join(shut.values())}"
+            grade = warning if 2 * len(shut) < len(nodes) else error
+            findings.append(grade(Kind.GALERA_ROUTE, each.name, what, f"{todo}; a firewall between them?"))
+    said = f"{len(tried) - len(findings)} of {len(loaders)} loaders beside the head reach it"
+    return check(_GALERA, "loader", said, findings, unasked="" if tried else "the loader could not try its way")
 
 
 def _reached(nodes: Sequence[NodeSaid]) -> Check:
@@ -38,10 +71,11 @@ def _reached(nodes: Sequence[NodeSaid]) -> Check:
         for node in nodes
         if node.error
     ]
-    return check(_GALERA, "nodes", f"{len(nodes) - len(findings)} of {len(nodes)} answer", findings)
+    said = f"{len(nodes) - len(findings)} of {len(nodes)} answer"
+    return check(_GALERA, "nodes", said, findings, unasked="" if nodes else "no option file can be used")
 
 
-def _cluster(nodes: Sequence[NodeSaid]) -> Check:
+def _cluster(nodes: Sequence[NodeSaid], again: str) -> Check:
     asked = [node for node in nodes if node.error is None]
     findings = []
     for node in asked:
@@ -56,15 +90,14 @@ def _cluster(nodes: Sequence[NodeSaid]) -> Check:
             findings.append(warning(Kind.NOT_SYNCED, node.address, what, todo))
         if (number := node.status.get("wsrep_cluster_size")) != str(len(nodes)):
             what = f"it counts {number} nodes, and the option file names {len(nodes)}"
-            todo = "bring the missing node back, or correct group galera of the inventory and run provision.yml"
+            todo = f"bring the missing node back, or correct group galera of the inventory and run {again}"
             findings.append(warning(Kind.NODES_MISSING, node.address, what, todo))
     if len(clusters := {node.status.get("wsrep_cluster_state_uuid") for node in asked}) > 1:
         what = f"the nodes are of {len(clusters)} clusters"
         todo = "name the nodes of one cluster in group galera of the inventory"
         findings.append(error(Kind.CLUSTERS, "galera", what, todo))
-    return check(
-        _GALERA, "cluster", f"{sum(node.well for node in nodes)} of {len(nodes)} synced, with quorum", findings
-    )
+    said = f"{sum(node.well for node in nodes)} of {len(nodes)} synced, with quorum"
+    return check(_GALERA, "cluster", said, findings, unasked="" if asked else _NONE)
 
 
 def _versions(nodes: Sequence[NodeSaid]) -> Check:
@@ -77,26 +110,22 @@ def _versions(nodes: Sequence[NodeSaid]) -> Check:
         what = f"the nodes run {', '.join(said)} with Galera {', '.join(provider)}"
         todo = "finish the upgrade of the nodes; change no table until then"
         findings.append(warning(Kind.GALERA_VERSIONS, "galera", what, todo))
-    return check(_GALERA, "versions", f"{', '.join(said) or 'unknown'}, Galera {', '.join(provider)}", findings)
+    text = f"{', '.join(said)}, Galera {', '.join(provider)}"
+    return check(_GALERA, "versions", text, findings, unasked="" if said else _NONE)
 
 
-def _accounts(inventory: Inventory, refused: Sequence[tuple[Account, str]]) -> Check:
-    findings = [
-        error(
-            Kind.ACCOUNT,
-            str(account.file),
-            why,
-            f"ansible-playbook -i {inventory.path} provision.yml, with the password in the vault",
-        )
-        for account, why in refused
-    ]
+def _accounts(inventory: Inventory, tried: Sequence[Account], refused: Sequence[tuple[Account, str]]) -> Check:
+    todo = f"{advice.provision(inventory)}, with the password in the vault"
+    findings = [error(Kind.ACCOUNT, str(account.file), why, todo) for account, why in refused]
     who = ", ".join(account.user for account, _ in refused)
-    return check(_GALERA, "accounts", f"refused: {who}" if who else "all of the farm's are let in", findings)
+    said = f"refused: {who}" if who else f"let in: {', '.join(account.user for account in tried)}"
+    return check(_GALERA, "accounts", said, findings, unasked="" if tried else "no node is well")
 
 
 def _takes_loads(nodes: Sequence[NodeSaid]) -> Check:
     findings = []
-    for node in (each for each in nodes if each.variables):
+    asked = [node for node in nodes if node.variables]
+    for node in asked:
         if node.variables.get("local_infile") == "OFF":
             todo = "SET GLOBAL local_infile = ON, and in its configuration"
             findings.append(error(Kind.NO_LOCAL_INFILE, node.address, "LOAD DATA LOCAL is off there", todo))
@@ -107,7 +136,9 @@ def _takes_loads(nodes: Sequence[NodeSaid]) -> Check:
         if most and taken > _BUSY * most:
             what = f"{taken} of {most} connections are taken"
             findings.append(warning(Kind.CONNECTIONS, node.address, what, "SHOW PROCESSLIST"))
-    return check(_GALERA, "loads", "the nodes take files, writes and connections", findings)
+    taking = len(asked) - len({each.where for each in findings})
+    said = f"{taking} of {len(nodes)} nodes take files, writes and connections"
+    return check(_GALERA, "loads", said, findings, unasked="" if asked else _NONE)
 
 
 def _schema(inventory: Inventory, survey: Survey, nodes: Sequence[NodeSaid]) -> Check:
@@ -140,9 +171,8 @@ def _schema(inventory: Inventory, survey: Survey, nodes: Sequence[NodeSaid]) -> 
             findings.append(error(Kind.NO_LOCK_TABLE, node.address, what, migrate))
     described = [node.table for node in nodes if node.table]
     rows = max((table.rows for table in described), default=0)
-    return check(
-        _TABLE, "schema", f"{len(survey.columns)} columns, some {rows:,} rows, at {len(described)} nodes", findings
-    )
+    said = f"{len(survey.columns)} columns, some {rows:,} rows, at {len(described)} nodes"
+    return check(_TABLE, "schema", said, findings, unasked="" if described or findings else _UNSEEN)
 
 
 def _loaders(inventory: Inventory, nodes: Sequence[NodeSaid]) -> Check:
@@ -156,4 +186,6 @@ def _loaders(inventory: Inventory, nodes: Sequence[NodeSaid]) -> Check:
         what = f"a loader died: run {loader.run} by {loader.who}, silent for {loader.silent:,} s"
         todo = f"farm load {loader.run} --inventory {inventory.env} goes on with it"
         findings.append(warning(Kind.LOADER_DIED, "objects", what, todo))
-    return check(_TABLE, "lock", "nobody loads" if loader is None else f"held for run {loader.run}", findings)
+    said = "nobody loads" if loader is None else f"held for run {loader.run}"
+    seen = any(node.load_table for node in nodes)
+    return check(_TABLE, "lock", said, findings, unasked="" if seen else "no node showed farm_load, the loaders' lock")

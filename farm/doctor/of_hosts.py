@@ -1,7 +1,10 @@
 """What the hosts' answers mean for a run. Pure."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
+from farm.doctor import advice
 from farm.doctor.finding import Check, Finding, Kind, check, error, warning
 from farm.doctor.hosts import Visit, of_role
 from farm.errors import HostKeyError, SetupError
@@ -11,31 +14,49 @@ from farm.release import short
 from farm.show import size
 from farm.worker.protocol import GRACE, LEASE
 
+SLOW_CONNECTION = 2.0
+"""Seconds: half of what a head has for a step of it (``transport.ssh``), so a busier host is lost."""
 SLOW_LOGIN = 1.0
 """Seconds: each connection, and each file that comes over it, waits as long for the shell."""
 LEAST_INODES = 2_000
 LEAST_BYTES = 100 * 2**20
 MEMORY_A_SLOT = 256 * 2**20
 """A process of a rebuild peaks at 120 MiB (docs/benchmarks/rebuild.json); the same again for what is wider."""
-_HOSTS, _CASSANDRA = "hosts", "cassandra"
+RELEASE_COPIES = 2
+"""Of the size of a release, to stage another one: an upgrade's installation stands beside its wheels and archive."""
+_HOSTS = "hosts"
+_NOBODY = "no host answers"
+_ALL = ("worker", "pipeline", "loader")
 
 
-def checks(inventory: Inventory, visits: Sequence[Visit], schema: str, part: int) -> Iterator[Check]:
-    """``schema``: the hash of the features that the head declares; ``part``: bytes of parts on a worker at a time."""
-    again = f"ansible-playbook -i {inventory.path} provision.yml"
+@dataclass(frozen=True)
+class Needs:
+    """Bytes in /var/lib/farm."""
+
+    part: int
+    """Parts on a worker at a time."""
+    load: int
+    """On a loader of its own."""
+
+    def of(self, roles: Sequence[str]) -> int:
+        return LEAST_BYTES + self.part * ("worker" in roles) + self.load * ("loader" in roles)
+
+
+def checks(inventory: Inventory, visits: Sequence[Visit], schema: str, needs: Needs) -> Iterator[Check]:
+    """``schema``: the hash of the features that the head declares."""
+    again = advice.provision(inventory)
     yield _logins(visits, again)
     yield _host_keys(visits, inventory)
     yield _shells(visits)
     yield _clocks(visits)
     yield _releases(visits, inventory, schema, again)
-    yield _disks(visits, part)
+    yield _disks(visits, needs)
+    yield _release_room(visits, inventory)
+    yield _shared(visits, inventory.shared_dir)
     yield _memory(visits)
     yield _channels(visits)
     yield _settings(visits, again)
     yield _slots(visits, inventory)
-    yield _routes(visits, again)
-    yield _cassandra(visits)
-    yield _loaders_route(visits)
 
 
 def _of(visits: Sequence[Visit], *roles: str) -> str:
@@ -43,6 +64,11 @@ def _of(visits: Sequence[Visit], *roles: str) -> str:
     wanted = [each for each in visits if not roles or {*roles} & {*each.roles}]
     asked = [each for each in wanted if each.error is None]
     return f"{len(asked)} of {len(wanted)} hosts" if len(asked) < len(wanted) else f"{len(wanted)} hosts"
+
+
+def _none_of(visits: Sequence[Visit], *roles: str) -> str:
+    """Why a check of such hosts was not made, where not one of them could be asked."""
+    return "" if of_role(visits, *roles) else _NOBODY
 
 
 def _logins(visits: Sequence[Visit], again: str) -> Check:
@@ -53,22 +79,31 @@ def _logins(visits: Sequence[Visit], again: str) -> Check:
         refused = isinstance(each.error, SetupError) or "refuses user" in str(each.error)
         todo = again if refused else "bring it back, or leave it out: farm rebuild --limit HOST,HOST"
         findings.append(error(Kind.LOGIN, each.name, str(each.error), todo))
-    return check(_HOSTS, "login", f"{_of(visits)} take the farm's key", findings)
+    asked = of_role(visits, *_ALL)
+    for each in asked:
+        if each.connect > SLOW_CONNECTION:
+            what = f"it takes {each.connect:.1f} s to let user {each.host.user} in"
+            todo = "UseDNS no in its sshd_config, PAM's modules in /etc/pam.d/sshd; its load"
+            findings.append(warning(Kind.SLOW_CONNECTION, each.name, what, todo))
+    said = f"{_of(visits)} take the farm's key"
+    if asked:
+        said += f", the slowest in {1000 * max(each.connect for each in asked):.0f} ms"
+    return check(_HOSTS, "login", said, findings)
 
 
 def _host_keys(visits: Sequence[Visit], inventory: Inventory) -> Check:
-    todo = (
-        "compare it with ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub on the host's own console; then"
-        f" ssh-keygen -f {inventory.home.known_hosts} -R ADDRESS and ansible-playbook -i {inventory.path} provision.yml"
-        " -e accept_new_host_keys=true"
-    )
-    shown = [each for each in visits if isinstance(each.error, HostKeyError)]
-    wrong = [error(Kind.HOST_KEY, each.name, str(each.error), todo) for each in shown]
-    return check(_HOSTS, "host keys", f"{len(visits) - len(wrong)} of {len(visits)} as pinned", wrong)
+    wrong = [
+        error(Kind.HOST_KEY, each.name, str(each.error), advice.pin(inventory, each.host, str(each.error)))
+        for each in visits
+        if isinstance(each.error, HostKeyError)
+    ]
+    shown = sum(each.error is None or "refuses user" in str(each.error) for each in visits)
+    said = f"{shown} of {len(visits)} as pinned"
+    return check(_HOSTS, "host keys", said, wrong, unasked="" if shown or wrong else _NOBODY)
 
 
 def _shells(visits: Sequence[Visit]) -> Check:
-    asked = of_role(visits, "worker", "pipeline", "loader")
+    asked = of_role(visits, *_ALL)
     findings = []
     for each in asked:
         look = f"look at the profile and the sshrc of user {each.host.user} there"
@@ -79,12 +114,13 @@ def _shells(visits: Sequence[Visit]) -> Check:
             what = f"its login shell says {said!r}, which ends up in answers"
             findings.append(error(Kind.NOISY_LOGIN, each.name, what, look))
     slowest = max((each.login for each in asked), default=0.0)
-    return check(_HOSTS, "login shell", f"the slowest takes {1000 * slowest:.0f} ms", findings)
+    said = f"the slowest takes {1000 * slowest:.0f} ms"
+    return check(_HOSTS, "login shell", said, findings, unasked=_none_of(visits, *_ALL))
 
 
 def _clocks(visits: Sequence[Visit]) -> Check:
     """Leases go by clocks that cannot be set; what a wrong time of day spoils is stamps, certificates and queues."""
-    asked = of_role(visits, "worker", "pipeline", "loader")
+    asked = of_role(visits, *_ALL)
     bound = LEASE + GRACE
     findings = [
         warning(
@@ -97,16 +133,16 @@ def _clocks(visits: Sequence[Visit]) -> Check:
         if abs(each.ahead) > bound
     ]
     most = max((abs(each.ahead) for each in asked), default=0.0)
-    return check(
-        _HOSTS, "clock", f"none surely further than {most:.1f} s from the head's; {bound:g} s may be", findings
-    )
+    said = f"none surely further than {most:.1f} s from the head's; {bound:g} s may be"
+    return check(_HOSTS, "clock", said, findings, unasked=_none_of(visits, *_ALL))
 
 
 def _releases(visits: Sequence[Visit], inventory: Inventory, schema: str, again: str) -> Check:
     upgrade = f"farm upgrade --inventory {inventory.env}"
     findings = []
     having: dict[str, list[str]] = {}
-    for each in of_role(visits, "worker", "pipeline", "loader"):
+    asked = of_role(visits, *_ALL)
+    for each in asked:
         facts = each.report.facts if each.report else None
         release = facts.release if facts else None
         if release is None:
@@ -122,11 +158,12 @@ def _releases(visits: Sequence[Visit], inventory: Inventory, schema: str, again:
         others = ", ".join(short(digest) for digest in having if digest != least)
         what = f"release {short(least)} is current there, and {others} elsewhere"
         findings.append(error(Kind.RELEASES_DISAGREE, ", ".join(having[least]), what, f"{upgrade}, or {again}"))
-    return check(_HOSTS, "release", f"{', '.join(map(short, having)) or 'none'} on {_of(visits)}", findings)
+    said = f"{', '.join(map(short, having)) or 'none'} on {_of(visits)}"
+    return check(_HOSTS, "release", said, findings, unasked=_none_of(visits, *_ALL))
 
 
-def _disks(visits: Sequence[Visit], part: int) -> Check:
-    asked = of_role(visits, "worker", "pipeline", "loader")
+def _disks(visits: Sequence[Visit], needs: Needs) -> Check:
+    asked = of_role(visits, *_ALL)
     findings: list[Finding] = []
     least: list[int] = []
     for each in asked:
@@ -137,15 +174,63 @@ def _disks(visits: Sequence[Visit], part: int) -> Check:
         if facts is None:
             continue
         least.append(facts.disk_free)
-        needed = LEAST_BYTES + part
+        needed = needs.of(each.roles)
         prune = "farm prune --keep-days 7, farm release prune, then df -h /var/lib/farm there"
         if facts.disk_free < needed:
-            what = f"{size(facts.disk_free)} free in /var/lib/farm, and a run needs {size(needed)}"
+            what = f"{size(facts.disk_free)} free in /var/lib/farm, and a run or its load needs {size(needed)}"
             findings.append(error(Kind.DISK, each.name, what, prune))
         inodes = each.number("inodes")
         if inodes is not None and inodes < LEAST_INODES:
             findings.append(error(Kind.INODES, each.name, f"{inodes:,} inodes left in /var/lib/farm", prune))
-    return check(_HOSTS, "disk", f"at least {size(min(least, default=0))} free on {_of(visits)}", findings)
+    said = f"at least {size(min(least, default=0))} free on {_of(visits)}"
+    return check(_HOSTS, "disk", said, findings, unasked="" if least or findings else _NOBODY)
+
+
+def _release_room(visits: Sequence[Visit], inventory: Inventory) -> Check:
+    findings: list[Finding] = []
+    sizes: list[int] = []
+    for each in of_role(visits, *_ALL):
+        release, free = each.number("release"), each.number("releases")
+        if not release or free is None:
+            continue
+        sizes.append(1024 * release)
+        needed = RELEASE_COPIES * sizes[-1]
+        if 1024 * free < needed:
+            what = f"{size(1024 * free)} free in /opt/farm, and farm upgrade needs some {size(needed)}"
+            todo = f"farm release prune --inventory {inventory.env}, then df -h /opt/farm there"
+            findings.append(warning(Kind.RELEASE_ROOM, each.name, what, todo))
+    said = f"for another release, of some {size(max(sizes, default=0))}, on {len(sizes)} of {len(visits)} hosts"
+    return check(_HOSTS, "release room", said, findings, unasked="" if sizes else "no host has a release to measure")
+
+
+def _shared(visits: Sequence[Visit], folder: Path | None) -> Check:
+    """Loaders and workers have it; of a pipeline's hosts nothing is shared."""
+    if folder is None:
+        return check(_HOSTS, "shared folder", "none: parts come over SSH")
+    users = [each for each in visits if {*each.roles} & {"worker", "loader"}]
+    asked = [each for each in users if each.shared is not None]
+    findings: list[Finding] = []
+    for each in asked:
+        for wrong in each.shared or ():
+            findings.append(_unshared(each, folder, wrong))
+    said = f"{sum(not each.shared for each in asked)} of {len(users)} hosts can use {folder}"
+    return check(_HOSTS, "shared folder", said, findings, unasked=_none_of(visits, *_ALL))
+
+
+def _unshared(visit: Visit, folder: Path, wrong: str) -> Finding:
+    look = f"findmnt -T {folder} there and on the head"
+    match wrong:
+        case "other":
+            what = f"{folder} is another folder there: what the head puts into it is not seen"
+            return error(Kind.OTHER_SHARED_FOLDER, visit.name, what, f"{look}; mount the same one")
+        case "shut":
+            what = f"user {visit.host.user} cannot write {folder}"
+            return error(Kind.SHARED_FOLDER_SHUT, visit.name, what, f"ls -ld {folder} there; {look}")
+        case "missing":
+            what = f"{folder} is not there, or user {visit.host.user} may not enter it"
+        case _:
+            what = f"{folder} does not answer: {wrong}"
+    return error(Kind.NO_SHARED_FOLDER, visit.name, what, f"{look}; mount it, or correct farm_shared_dir")
 
 
 def _memory(visits: Sequence[Visit]) -> Check:
@@ -158,7 +243,8 @@ def _memory(visits: Sequence[Visit]) -> Check:
             fitting = facts.memory_available // MEMORY_A_SLOT
             todo = f"farm_slots: {fitting} for it in the inventory, or farm rebuild --slots {fitting}"
             findings.append(error(Kind.MEMORY, each.name, what, todo))
-    return check(_HOSTS, "memory", f"room for {size(MEMORY_A_SLOT)} a slot on {_of(visits, 'worker')}", findings)
+    said = f"room for {size(MEMORY_A_SLOT)} a slot on {_of(visits, 'worker')}"
+    return check(_HOSTS, "memory", said, findings, unasked=_none_of(visits, "worker"))
 
 
 def _channels(visits: Sequence[Visit]) -> Check:
@@ -170,9 +256,8 @@ def _channels(visits: Sequence[Visit]) -> Check:
         what = f"its sshd runs {each.channels} commands at a time on a connection, where a run wants {each.wanted}"
         todo = f"MaxSessions {each.wanted + 1} in /etc/ssh/sshd_config.d/farm.conf there, then systemctl reload ssh"
         findings.append(grade(Kind.SESSIONS, each.name, what, todo))
-    return check(
-        _HOSTS, "sessions", f"an agent and a file for each slot on {_of(visits, 'worker', 'loader')}", findings
-    )
+    said = f"an agent and a file for each slot on {_of(visits, 'worker', 'loader')}"
+    return check(_HOSTS, "sessions", said, findings, unasked=_none_of(visits, "worker", "loader"))
 
 
 def _settings(visits: Sequence[Visit], again: str) -> Check:
@@ -189,7 +274,8 @@ def _settings(visits: Sequence[Visit], again: str) -> Check:
             elif int(mode, 8) & 0o007:
                 what = f"everybody can read the password in {file} (mode {mode})"
                 findings.append(warning(Kind.SETTINGS_OPEN, each.name, what, again))
-    return check(_HOSTS, "settings", f"addresses and passwords on {_of(visits)}", dict.fromkeys(findings))
+    said = f"addresses and passwords on {_of(visits)}"
+    return check(_HOSTS, "settings", said, dict.fromkeys(findings), unasked=_none_of(visits, *_ALL))
 
 
 def _slots(visits: Sequence[Visit], inventory: Inventory) -> Check:
@@ -204,49 +290,5 @@ def _slots(visits: Sequence[Visit], inventory: Inventory) -> Check:
         for each in workers
         if each.report and (facts := each.report.facts) and facts.busy
     ]
-    return check(_HOSTS, "slots", f"{sum(each.slots for each in workers)} on {_of(visits, 'worker')}", findings)
-
-
-def _routes(visits: Sequence[Visit], again: str) -> Check:
-    tried = [each for each in of_role(visits, "worker", "pipeline") if each.route]
-    todo = f"sudo -u farm /opt/farm/current/bin/rebuild_objects --check there; what it reads is written by {again}"
-    findings = [
-        error(Kind.CASSANDRA_ROUTE, each.name, each.route.error, todo)
-        for each in tried
-        if each.route and each.route.error
-    ]
-    return check(_CASSANDRA, "route", f"{len(tried) - len(findings)} of {len(tried)} hosts can read it", findings)
-
-
-def _cassandra(visits: Sequence[Visit]) -> Check:
-    said = {each.name: each.route.said for each in visits if each.route and each.route.said}
-    versions = _sorted(lambda told: str(told["version"]), said.values())
-    findings = []
-    if len(versions) > 1:
-        what = f"hosts find versions {', '.join(versions)}"
-        todo = "nodetool describecluster on a node: finish its upgrade first"
-        findings.append(warning(Kind.CASSANDRA_VERSIONS, "cassandra", what, todo))
-    slowest = max((float(told["latency_ms"]) for told in said.values()), default=0.0)
-    return check(_CASSANDRA, "version", f"{', '.join(versions) or 'unknown'}, answers in {slowest:.1f} ms", findings)
-
-
-def _loaders_route(visits: Sequence[Visit]) -> Check:
-    """Of a loader that is not the head; the head's own way is the nodes' check."""
-    loaders = [each for each in of_role(visits, "loader") if each.loads]
-    todo = f"sudo -u farm /opt/farm/current/bin/csv_to_database --check --option-file {OPTION_FILE} there"
-    findings = []
-    for each in loaders:
-        nodes = each.loads.said["nodes"] if each.loads and each.loads.said else {}
-        shut = {address: why for address, why in nodes.items() if why}
-        if each.loads and each.loads.error:
-            findings.append(error(Kind.GALERA_ROUTE, each.name, each.loads.error, todo))
-        elif shut:
-            what = f"{len(shut)} of {len(nodes)} nodes cannot be used from there: {'; '.join(shut.values())}"
-            grade = warning if 2 * len(shut) < len(nodes) else error
-            findings.append(grade(Kind.GALERA_ROUTE, each.name, what, f"{todo}; a firewall between them?"))
-    said = f"{len(loaders) - len(findings)} of {len(loaders)} loaders beside the head reach it" if loaders else ""
-    return check("galera", "loader", said or "the head loads, and asks the nodes itself", findings)
-
-
-def _sorted(key: Callable[[dict[str, object]], str], said: Iterable[dict[str, object]]) -> list[str]:
-    return sorted({key(each) for each in said})
+    said = f"{sum(each.slots for each in workers)} on {_of(visits, 'worker')}"
+    return check(_HOSTS, "slots", said, findings, unasked=_none_of(visits, "worker"))

@@ -9,7 +9,7 @@ from typing import Any
 
 from farm.doctor.finding import Check, Severity
 
-_MARKS = {Severity.OK: "ok", Severity.WARNING: "warning", Severity.ERROR: "ERROR"}
+_MARKS = {Severity.OK: "ok", Severity.UNASKED: "-", Severity.WARNING: "warning", Severity.ERROR: "ERROR"}
 _WIDTH = 120
 """Columns where there is no terminal."""
 
@@ -35,6 +35,8 @@ def lines(env: str, checks: Sequence[Check], seconds: float) -> Iterator[str]:
                 yield from _wrapped(f"{finding.where}: {finding.what}", width, "    - ")
                 yield from _wrapped(f"do: {finding.todo}", width, "      ")
     wrong = [f"{_number(checks, grade)} {grade.value}s" for grade in (Severity.ERROR, Severity.WARNING)]
+    if unasked := sum(each.severity is Severity.UNASKED for each in checks):
+        wrong.append(f"{unasked} not asked")
     yield f"{env}: {len(checks)} checks in {seconds:.1f} s, {', '.join(wrong)}"
 
 

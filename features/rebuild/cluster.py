@@ -15,9 +15,14 @@ from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
 from cassandra.connection import ConnectionException
 from cassandra.metadata import Murmur3Token
-from cassandra.policies import ConstantReconnectionPolicy, DCAwareRoundRobinPolicy, FallthroughRetryPolicy
+from cassandra.policies import (
+    ConstantReconnectionPolicy,
+    DCAwareRoundRobinPolicy,
+    FallthroughRetryPolicy,
+    HostDistance,
+)
 from cassandra.protocol import NumpyProtocolHandler
-from cassandra.query import tuple_factory
+from cassandra.query import SimpleStatement, tuple_factory
 from numpy.typing import NDArray
 
 from features.curves import null_value
@@ -33,6 +38,10 @@ _ALIKE = ({"smallint", "int", "bigint"}, {"float", "double"}, {"ascii", "varchar
 """Types of columns that come to numpy as the same kind."""
 PROTOCOL = 4
 """Of the wire. 5 would checksum each frame in Python."""
+NODE_SECONDS = 5.0
+"""What a node has for its first connections, before ``check`` calls it out of reach."""
+_CONNECTING = 32
+"""Nodes that are connected to at a time: with the driver's own 2, two that are silent keep all others waiting."""
 
 
 def native(column: NDArray[Any]) -> NDArray[Any]:
@@ -72,14 +81,48 @@ class TableReader:
         self.nothing = {name: np.empty(0, table.typed[name].dtype) for name in columns if name != self._column}
 
     def check(self) -> dict[str, Any]:
-        """Cassandra's version, and the milliseconds that its smallest query takes, the best of three."""
+        """Cassandra's version, the milliseconds that its smallest query takes, the best of three, and its nodes."""
         seconds = []
         for _ in range(3):
             started = time.perf_counter()
             rows = _arrays(self._session.execute("SELECT release_version FROM system.local"))
             seconds.append(time.perf_counter() - started)
         self.holds(Range(FIRST_TOKEN, LAST_TOKEN))
-        return {"version": str(rows["release_version"][0]), "latency_ms": round(1000 * min(seconds), 3)}
+        version = str(rows["release_version"][0])
+        return {"version": version, "latency_ms": round(1000 * min(seconds), 3), "nodes": self._nodes()}
+
+    def _nodes(self) -> list[dict[str, Any]]:
+        """All nodes as the one that answers knows them; ``up``: whether the driver has connections to it from here.
+
+        It makes none, and ``up`` is null, in a data center that is not read from.
+        """
+        schemas: dict[Any, Any] = {}
+        for table in ("local", "peers"):
+            statement = SimpleStatement(f"SELECT host_id, schema_version FROM system.{table}")  # noqa: S608
+            schemas.update(self._plainly(statement, 5000))
+        hosts = sorted(self._session.cluster.metadata.all_hosts())
+        policy = self._session.get_execution_profile(EXEC_PROFILE_DEFAULT).load_balancing_policy
+        read = [host for host in hosts if policy.distance(host) != HostDistance.IGNORED]
+        connected = self._connected(read)
+        return [
+            {
+                "address": str(host.broadcast_rpc_address or host.address),
+                "dc": host.datacenter,
+                "version": host.release_version,
+                "schema": str(schema) if (schema := schemas.get(host.host_id)) else None,
+                "up": host in connected if host in read else None,
+            }
+            for host in hosts
+        ]
+
+    def _connected(self, hosts: Sequence[Any]) -> set[Any]:
+        """Those that the driver has connections to: it connects in the background, and is waited for."""
+        over = time.monotonic() + NODE_SECONDS
+        while True:
+            connected = set(self._session.get_pool_state())
+            if time.monotonic() > over or all(host in connected or host.is_up is False for host in hosts):
+                return connected
+            time.sleep(0.02)
 
     def token(self, object_id: Any) -> int:
         packed = struct.pack(">q", object_id) if self._whole else object_id.encode()
@@ -231,4 +274,5 @@ def _cluster(settings: Settings) -> Cluster:
         schema_metadata_enabled=False,
         token_metadata_enabled=False,
         connect_timeout=10,
+        executor_threads=_CONNECTING,
     )

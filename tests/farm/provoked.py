@@ -8,7 +8,8 @@ PROVOKED = {
     "test_hosts_in_trouble_are_found_each_with_what_to_do": {
         Kind.HOST_KEY, Kind.SLOW_LOGIN, Kind.NOISY_LOGIN, Kind.CLOCK, Kind.OTHER_SCHEMA, Kind.RELEASES_DISAGREE,
         Kind.DISK, Kind.INODES, Kind.MEMORY, Kind.SESSIONS, Kind.SETTINGS_OPEN, Kind.SLOTS_TAKEN, Kind.CASSANDRA_ROUTE,
-        Kind.CASSANDRA_VERSIONS, Kind.NO_CERTIFICATE,
+        Kind.CASSANDRA_VERSIONS, Kind.CASSANDRA_NODE, Kind.CASSANDRA_SCHEMA, Kind.NO_CERTIFICATE, Kind.RELEASE_ROOM,
+        Kind.SLOW_CONNECTION, Kind.NO_SHARED_FOLDER, Kind.OTHER_SHARED_FOLDER, Kind.SHARED_FOLDER_SHUT,
     },
     "test_databases_and_a_head_in_trouble_are_found": {
         Kind.LOGIN, Kind.NO_SETTINGS, Kind.FILE_OPEN, Kind.OPTION_FILE, Kind.STALE_OPTION_FILE, Kind.ROOM,
@@ -18,7 +19,7 @@ PROVOKED = {
     },
     "test_a_loader_of_its_own_is_visited_and_tables_of_another_make_are_found": {
         Kind.NO_RELEASE, Kind.WORK_FOLDER, Kind.SETTINGS_UNREADABLE, Kind.NO_SETTINGS, Kind.CASSANDRA_ROUTE,
-        Kind.GALERA_ROUTE, Kind.FOLDER_OPEN, Kind.NO_AUTHORITY, Kind.UNDECLARED, Kind.NO_LOCK_TABLE,
+        Kind.GALERA_ROUTE, Kind.DISK, Kind.FOLDER_OPEN, Kind.NO_AUTHORITY, Kind.UNDECLARED, Kind.NO_LOCK_TABLE,
     },
     "test_nodes_of_two_clusters_and_an_authority_that_signed_none_are_found": {
         Kind.CLUSTERS, Kind.NO_TABLE, Kind.PRIMARY_KEY, Kind.NO_FOLDER, Kind.NODE, Kind.NO_KEY, Kind.LOGIN,

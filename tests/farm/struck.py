@@ -3,11 +3,13 @@
 import configparser
 import fcntl
 import json
+import os
 import re
 import secrets
 import shlex
 import shutil
 import subprocess
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -22,11 +24,11 @@ from provisioning import answer
 from farm import lab
 from farm.galera import Node, read_account
 from farm.home import Home
+from farm.lab import host as lab_host
 from farm.load import lock
 from features import survey
 from features.schema import cql_ddl, ddl
 
-OTHER = "/opt/farm/releases/other"
 DATABASE = "farm_doctor"
 
 
@@ -198,6 +200,53 @@ def other_cassandra_table(head: Struck, worker: str, changes: Callable[[str], li
     )
 
 
+def phantoms(head: Struck, silent: str, elsewhere: str) -> None:
+    """Nodes that Cassandra believes to have, of another version and schema, the second in a data center of its own.
+
+    Without tokens: Cassandra takes none of them for an owner of rows, not even at its next start.
+    """
+    with admin() as table:
+        for address, dc in ((silent, "datacenter1"), (elsewhere, "elsewhere")):
+            head.undo.callback(_forget, address)
+            node, schema = uuid.uuid4(), uuid.uuid4()
+            known = f"'{address}', {node}, '{dc}', 'rack1', '4.0.1', {schema}, '{address}'"
+            table.execute(
+                "INSERT INTO system.peers (peer, host_id, data_center, rack, release_version, schema_version,"
+                f" rpc_address) VALUES ({known})"
+            )
+            table.execute(
+                "INSERT INTO system.peers_v2 (peer, host_id, data_center, rack, release_version, schema_version,"
+                f" native_address, peer_port, native_port) VALUES ({known}, 7000, 9042)"
+            )
+
+
+def _forget(address: str) -> None:
+    with admin() as table:
+        table.execute(f"DELETE FROM system.peers WHERE peer = '{address}'")
+        table.execute(f"DELETE FROM system.peers_v2 WHERE peer = '{address}'")
+
+
+def shared_folder(head: Struck, worker: str, other: str) -> Path:
+    """A folder that head and one worker share; another one of its name on a second worker, where farm cannot write.
+
+    The lab shares none: the head sees the worker's own through the worker's root.
+    """
+    shared = Path(f"/var/tmp/doctor-shared-{os.getpid()}")
+    head.host(worker, f"install -d -o farm -g farm {shared}", f"rm -rf {shared}")
+    head.host(other, f"install -d -m 755 {shared}", f"rm -rf {shared}")
+    shared.symlink_to(f"/proc/{lab_host.init(lab.find(worker))}/root{shared}")
+    head.undo.callback(shared.unlink)
+    head.variable(f"farm_shared_dir: {shared}")
+    return shared
+
+
+def slow_door(head: Struck, worker: str, seconds: float) -> None:
+    """PAM takes its time with everybody who logs in."""
+    file = "/etc/pam.d/sshd"
+    line = f"account optional pam_exec.so /bin/sleep {seconds}"
+    head.host(worker, f"cp -p {file} /run/doctor.pam; echo '{line}' >> {file}", f"cp -p /run/doctor.pam {file}")
+
+
 def crowd(head: Struck, address: str, number: int) -> None:
     """So many connections to a node."""
     account = read_account(head.secret("galera_reader.cnf"))
@@ -213,20 +262,6 @@ def _state(node: str) -> str:
     with suppress(subprocess.CalledProcessError):
         return sql(node, "SHOW STATUS LIKE 'wsrep_local_state_comment'").split()[-1]
     return "gone"
-
-
-def other_release() -> str:
-    """A shell command: another release is current, of other features, that finds another Cassandra."""
-    program = '#!/bin/sh\necho \'{"schema": 1, "version": "4.0.1", "latency_ms": 1}\'\n'
-    release = json.dumps({"digest": "0123456789abcdef", "schema": "others"})
-    return (
-        f"mkdir -p {OTHER}/bin && echo {shlex.quote(release)} > {OTHER}/RELEASE.json"
-        f" && printf %s {shlex.quote(program)} > {OTHER}/bin/rebuild_objects && chmod +x {OTHER}/bin/rebuild_objects"
-        f" && readlink /opt/farm/current > /run/doctor.current && ln -sfn {OTHER} /opt/farm/current"
-    )
-
-
-OWN_RELEASE = f'ln -sfn "$(cat /run/doctor.current)" /opt/farm/current; rm -rf {OTHER} /run/doctor.current'
 
 
 def cut(head: Struck, *hosts: str) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import struck
+import struck_releases
 from command import farm
 from heads import eventually, on
 from provoked import require_provoked
@@ -50,12 +51,15 @@ def test_hosts_in_trouble_are_found_each_with_what_to_do(
         head.host("w2", "ip route add blackhole 198.18.77.21", "ip route del blackhole 198.18.77.21")
         head.undo.callback(lab.unfill, "w2")
         lab.fill("w2")
-        head.host("w3", struck.other_release(), struck.OWN_RELEASE)
+        head.host("w3", struck_releases.other_release(), struck_releases.OWN_RELEASE)
         head.host("w3", "printf '#!/bin/sh\nexec /usr/bin/date -d +1hour \"$@\"\n' > /usr/local/bin/date;"
                         " chmod +x /usr/local/bin/date", "rm /usr/local/bin/date")  # fmt: skip
         head.host("w3", "mount -t tmpfs -o nr_inodes=100,uid=farm tmpfs /var/lib/farm", "umount -l /var/lib/farm")
         head.undo.callback(lab.pin, "w4")
         lab.rekey("w4")
+        struck.slow_door(head, "w1", 2.5)
+        struck.phantoms(head, "198.18.77.98", "198.18.77.99")
+        shared = struck.shared_folder(head, "w1", "w3")
         said = head.doctor()
     require_provoked(request.node.name, said)
     assert said["code"] == Exit.UNWELL
@@ -80,6 +84,18 @@ def test_hosts_in_trouble_are_found_each_with_what_to_do(
     assert "1 of 2 slots" in found(said, "slots")["w1"][1]
     assert list(found(said, "route")) == ["w2"]
     assert "4.0.1, 5.0" in found(said, "version")["cassandra"][1]
+    ring = found(said, "ring")
+    assert list(ring) == ["198.18.77.98", "cassandra"], "of the other data center nothing is wanted but its schema"
+    assert ring["198.18.77.98"][1].startswith("it is down, or out of reach of all 1 hosts")
+    assert "198.18.77.21" in ring["cassandra"][1]
+    assert "198.18.77.99" in ring["cassandra"][1]
+    assert "to let user farm in" in found(said, "login")["w1"][1]
+    assert list(found(said, "release room")) == ["w2"]
+    folders = found(said, "shared folder")
+    assert list(folders) == ["w2", "w3"]
+    assert f"{shared} is not there" in folders["w2"][1]
+    assert f"{shared} is another folder there" in folders["w3"][1]
+    assert f"cannot write {shared}" in folders["w3"][1]
 
 
 def test_databases_and_a_head_in_trouble_are_found(
@@ -164,7 +180,12 @@ def test_a_loader_of_its_own_is_visited_and_tables_of_another_make_are_found(
         hosts.write_text(
             hosts.read_text().replace("loader:\n      hosts: {localhost: {}}", "loader:\n      hosts: {w4: {}}")
         )
-        struck.own_table(head, "DROP TABLE farm_load; ALTER TABLE objects ADD extra int;")
+        struck.own_table(
+            head,
+            "DROP TABLE farm_load; ALTER TABLE objects ADD extra int; INSERT INTO objects (objectId)"
+            " SELECT CONCAT('ZTF', seq) FROM seq_1_to_200000; ANALYZE TABLE objects;",
+        )
+        head.host("w4", "mount -t tmpfs -o size=150m,uid=farm tmpfs /var/lib/farm", "umount -l /var/lib/farm")
         head.host("w2", "readlink /opt/farm/current > /run/current; ln -sfn /nowhere /opt/farm/current",
                   'ln -sfn "$(cat /run/current)" /opt/farm/current')  # fmt: skip
         struck.other_cassandra_table(head, "w3", struck.lacking("magpsf"))
@@ -175,15 +196,23 @@ def test_a_loader_of_its_own_is_visited_and_tables_of_another_make_are_found(
         head.variable("farm_galera_ca: /nowhere/ca.pem")
         (head.home / "lab").chmod(0o755)
         said = head.doctor()
-    require_provoked(request.node.name, said)
+        struck_releases.loaders_release(head, "w4")
+        head.host("w4", "ip route add blackhole 198.18.77.33", "ip route del blackhole 198.18.77.33")
+        later = head.doctor()
+    require_provoked(request.node.name, said, later)
     assert "Undefined column name magpsf" in found(said, "route")["w3"][1]
     assert "magpsf is varchar and " in found(said, "route")["w4"][1]
     assert found(said, "loader")["w4"][0] == "error"
+    grade, what = found(later, "loader")["w4"]
+    assert grade == "warning"
+    assert what.startswith("1 of 3 nodes cannot be used from there: ")
+    assert "198.18.77.33" in what
     assert found(said, "settings") == {
         "w1": ("error", f"user farm cannot read {settings}"),
         "w4": ("error", "/etc/farm/loader.cnf is not there"),
     }
     assert "cannot write /var/lib/farm" in found(said, "disk")["w1"][1]
+    assert "a run or its load needs" in found(said, "disk")["w4"][1]
     assert "farm_galera_ca is not there" in found(said, "certificate")["/nowhere/ca.pem"][1]
     assert found(said, "secrets")[str(head.home / "lab")] == ("warning", "others can look into it")
     assert found(said, "release") == {"w2": ("error", "it has no complete current release")}

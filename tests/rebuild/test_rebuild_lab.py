@@ -5,6 +5,7 @@ import io
 import json
 import subprocess
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -161,10 +162,14 @@ def test_a_light_curve_that_is_too_wide_is_named_as_unread(program: Program, who
     assert part.lines == [line for line in whole.lines if not line.startswith(WIDE)]
 
 
-def test_the_check_tells_version_and_latency(program: Program) -> None:
+def test_the_check_tells_version_latency_and_nodes(program: Program) -> None:
     said = json.loads(answer(WORKER, f"runuser -u farm -- {PROGRAM} --check"))
     assert said["version"].startswith("5.")
     assert said["latency_ms"] > 0
+    (node,) = said["nodes"]
+    assert (node["address"], node["dc"], node["version"]) == ("198.18.77.21", "datacenter1", said["version"])
+    assert node["up"] is True
+    assert uuid.UUID(node["schema"])
 
 
 def test_a_driver_that_loses_rows_is_an_error(program: Program) -> None:
