@@ -76,6 +76,13 @@ def test_only_numbers_become_null_for_zero() -> None:
     assert "NULLIF" not in Statements(ZTF, True, "zero").fill
 
 
+def test_a_column_that_is_kept_keeps_its_value_also_where_a_zero_becomes_null() -> None:
+    sql = Statements(ZTF, True, "null", keep=("gmag",))
+    gmag = next(column for column in ZTF.features if column.name == "gmag")
+    assert sql.wanted(gmag) == "IF(s.`gmag` IS NULL, o.`gmag`, s.`gmag`)"
+    assert sql.fill == Statements(ZTF, True, "null").fill, "so that the staging table has no zeros of it either"
+
+
 def test_counts_are_compared_within_one_window_only() -> None:
     assert "ncand" in Statements(ZTF, True, "zero").guard
     assert "ncand" not in Statements(ZTF, False, "zero").guard
