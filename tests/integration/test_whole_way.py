@@ -39,7 +39,7 @@ def test_every_row_and_column_is_read_back_from_another_node(seeded: Seeded, loa
     assert verify["compared"] == verify["equal"] == loaded["rows"] == seeded.objects
     assert verify["columns"] == len(survey("ztf").columns)
     assert load["node"] not in verify["nodes"]
-    counts = [load[name] for name in ("inserted", "updated", "unchanged", "guarded", "absent")]
+    counts = [load[name] for name in ("inserted", "updated", "unchanged", "guarded", "rejected", "absent")]
     assert sum(counts) == loaded["rows"]
 
 

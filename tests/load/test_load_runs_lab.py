@@ -38,7 +38,7 @@ def test_farm_load_loads_a_run_and_keeps_its_summary(run: Run, table: Sql) -> No
     assert table("SELECT COUNT(*) FROM objects WHERE objectId LIKE 'LT%'") == "300"
     again = farm("load", run.id)
     assert again.code == 0, again.stderr
-    assert "0 inserted + 0 updated + 300 unchanged + 0 guarded + 0 absent = 300" in again.stdout
+    assert "0 inserted + 0 updated + 300 unchanged + 0 guarded + 0 rejected + 0 absent = 300" in again.stdout
     assert f"300 rows x {len(ZTF.columns)} columns read back from" in again.stdout
 
 

@@ -28,7 +28,7 @@ def said(parts: Parts, mode: str = "upsert", merged: Merged | None = None, **ver
 def test_a_table_that_equals_its_parts_is_right(parts: Parts) -> None:
     found = said(parts, merged=Merged(node="g1", inserted=10), equal=10)
     assert exit_code(found) is Exit.OK
-    assert "  10 inserted + 0 updated + 0 unchanged + 0 guarded + 0 absent = 10, at g1" in lines(found)
+    assert "  10 inserted + 0 updated + 0 unchanged + 0 guarded + 0 rejected + 0 absent = 10, at g1" in lines(found)
 
 
 def test_guarded_rows_are_right_and_named(parts: Parts) -> None:
