@@ -90,6 +90,14 @@ class Diff:
         return {"schema": SCHEMA, **asdict(self)}
 
 
+def from_json(said: Mapping[str, Any]) -> Diff:
+    """What ``as_json`` gave. Raises KeyError or TypeError for something else."""
+    known: dict[str, Any] = {name: tuple(each) if isinstance(each, list) else each for name, each in said.items()}
+    del known["schema"]
+    features = [{**each, "worst": tuple(Move(**move) for move in each["worst"])} for each in known["features"]]
+    return Diff(**{**known, "features": tuple(FeatureDiff(**each) for each in features)})
+
+
 def lines(diff: Diff) -> Iterator[str]:
     """The comparison for a person: a line a feature that changes."""
     gone = "gone not counted (a run of named objects)" if diff.gone is None else f"{diff.gone:,} gone"
