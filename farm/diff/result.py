@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 SCHEMA = 1
-_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -137,9 +136,9 @@ def _table(diff: Diff) -> Iterator[str]:
 
 
 def _named(what: str, objects: Sequence[str], number: int) -> Iterator[str]:
-    if number:
-        more = f" and {number - _NAMED:,} more" if number > _NAMED else ""
-        yield f"  {what}: {', '.join(objects[:_NAMED])}{more}"
+    if objects:
+        more = f" and {number - len(objects):,} more" if number > len(objects) else ""
+        yield f"  {what}: {', '.join(objects)}{more}"
 
 
 def _text(value: str | None) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -142,3 +143,14 @@ def test_a_comparison_is_a_line_a_feature_that_changes_and_its_rows_add_up() -> 
 def test_a_comparison_is_read_again_as_it_was_kept() -> None:
     found = diff(feature("gmag", moved=200, to_null=3), feature("rmag", from_null=2, all_null=True), new=100, guarded=7)
     assert from_json(json.loads(json.dumps(found.as_json()))) == found
+
+
+@pytest.mark.parametrize(("named", "told"), [(0, ""), (1, "  new: A and 9 more"), (4, "  new: A, B, C, D and 6 more")])
+def test_as_many_objects_are_named_as_were_asked_for(named: int, told: str) -> None:
+    found = replace(diff(feature("gmag"), new=10), new_objects=tuple("ABCDEFGHIJ"[:named]))
+    assert "".join(line for line in lines(found) if line.startswith("  new: ")) == told
+
+
+def test_all_objects_are_named_where_so_many_were_asked_for() -> None:
+    found = replace(diff(feature("gmag"), new=10), new_objects=tuple("ABCDEFGHIJ"))
+    assert "  new: A, B, C, D, E, F, G, H, I, J" in lines(found)
