@@ -90,8 +90,9 @@ def lines(said: Mapping[str, Any]) -> list[str]:
     made = ", made with the original code's defects (--as-lasair)" if said["as_lasair"] else ""
     text = [f"run {said['run']}: {said['rows']:,} rows in {said['parts']} parts{made}"]
     if load:
-        counts = " + ".join(f"{load[name]:,} {name}" for name in COUNTS)
-        text.append(f"  {counts} = {sum(load[name] for name in COUNTS):,}, at {load['node']}")
+        counts = {name: load.get(name, 0) for name in COUNTS}  # a loader's older release counts none as rejected
+        told = " + ".join(f"{number:,} {name}" for name, number in counts.items())
+        text.append(f"  {told} = {sum(counts.values()):,}, at {load['node']}")
         text += _some("guarded, since the table has them further", load["guarded_objects"])
         text += _some("absent, since the table lacks them and none is to be inserted", load["absent_objects"])
     text.append(

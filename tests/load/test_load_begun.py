@@ -119,6 +119,17 @@ def test_a_load_that_is_refused_has_not_begun(cluster: Cluster, run: Run) -> Non
     assert run.is_loaded()
 
 
+def test_an_undo_that_was_interrupted_has_not_ended(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    inventory = cast(Any, SimpleNamespace(env="lab", group=lambda _: [SimpleNamespace(local=True)]))
+    monkeypatch.setattr(loading, "_undo_here", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        loading.undo(inventory, run.id, cast(Any, None))
+    assert run.begun.exists()
+    monkeypatch.setattr(loading, "_undo_here", lambda *_: {"load": None, "undo": {}})
+    loading.undo(inventory, run.id, cast(Any, None))
+    assert not run.begun.exists()
+
+
 Main = Callable[..., dict[str, Any]]
 
 

@@ -31,6 +31,12 @@ def test_a_table_that_equals_its_parts_is_right(parts: Parts) -> None:
     assert "  10 inserted + 0 updated + 0 unchanged + 0 guarded + 0 rejected + 0 absent = 10, at g1" in lines(found)
 
 
+def test_a_summary_of_an_older_release_is_printed_too(parts: Parts) -> None:
+    found = said(parts, merged=Merged(node="g1", inserted=10), equal=10)
+    del found["load"]["rejected"]
+    assert "  10 inserted + 0 updated + 0 unchanged + 0 guarded + 0 rejected + 0 absent = 10, at g1" in lines(found)
+
+
 def test_guarded_rows_are_right_and_named(parts: Parts) -> None:
     found = said(parts, merged=Merged(unchanged=3, guarded=[f"ZTF{at}" for at in range(7)]), equal=3, guarded=7)
     assert exit_code(found) is Exit.OK
