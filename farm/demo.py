@@ -13,6 +13,7 @@ from rich.table import Table
 
 from farm import lab
 from farm.errors import Exit, SetupError
+from farm.load.summary import COUNTS
 from farm.seed.driver import from_files
 
 BIN = Path(sys.executable).parent
@@ -92,7 +93,7 @@ def summary(made: Done, provisioned: Done, seeded: Done, rebuilt: Done, loaded: 
         (
             "load",
             loaded,
-            ", ".join(f"{load[name]:,} {name}" for name in ("inserted", "updated", "unchanged", "guarded", "absent")),
+            ", ".join(f"{load[name]:,} {name}" for name in COUNTS),
         ),
     ]
     for name, done, what in steps:

@@ -98,6 +98,11 @@ class Inventory:
     def home(self) -> Home:
         return Home(self.env)
 
+    @property
+    def argument(self) -> str:
+        """What ``--inventory`` takes for it."""
+        return self.env if self.path == _project() / "inventory" / self.env else str(self.path)
+
     def group(self, name: str) -> tuple[Host, ...]:
         """The hosts of a group and of its children, in the inventory's order.
 

@@ -16,6 +16,7 @@ from farm.errors import Exit, FarmError, PartsError, ReleaseError, RunError, Unr
 from farm.inventory import Host, Inventory
 from farm.journal import Journal
 from farm.load.options import EVERYTHING, Options
+from farm.load.summary import lines
 from farm.preflight import Release
 from farm.runs import Run, find
 from farm.transport import Session, Transport
@@ -91,12 +92,18 @@ def undo(inventory: Inventory, text: str, transport: Transport) -> dict[str, Any
     loader = inventory.group("loader")[0]
     what = ready(inventory.env, text)
     with what.run.locked():
+        begin_undo(what.run)
         if loader.local:
             said = _undo_here(inventory, what)
         else:
             said = _there(loader, what, transport, inventory.shared_dir, ["--undo"])
         keep(what.run, said)
     return said
+
+
+def begin_undo(run: Run) -> None:
+    """Take note that loads are undone: none of them goes on, and the parts stay until that has ended."""
+    run.begun.write_text("{}\n", encoding="utf-8")
 
 
 def keep(run: Run, said: dict[str, Any]) -> None:
@@ -108,12 +115,26 @@ def keep(run: Run, said: dict[str, Any]) -> None:
     run.load.mkdir(mode=0o700, exist_ok=True)
     name = "undo" if "undo" in said else "summary"
     (run.load / f"{name}.json").write_text(json.dumps(said, indent=2) + "\n", encoding="utf-8")
-    if name == "undo":
-        return
-    (run.load / "undo.json").unlink(missing_ok=True)
-    for name in ("guarded", "absent"):
-        objects = said["load"][f"{name}_objects"]
-        (run.load / f"{name}.txt").write_text("".join(f"{each}\n" for each in objects), encoding="utf-8")
+    if name == "summary":
+        (run.load / "undo.json").unlink(missing_ok=True)
+        for name in ("guarded", "absent"):
+            objects = said["load"][f"{name}_objects"]
+            (run.load / f"{name}.txt").write_text("".join(f"{each}\n" for each in objects), encoding="utf-8")
+    run.begun.unlink(missing_ok=True)
+
+
+def told(inventory: Inventory, said: dict[str, Any]) -> list[str]:
+    """The summary for a person, and where the lists stand that ``keep`` has written."""
+    run, load = Run(inventory.env, said["run"]), said["load"] or {}
+    found = lines(said)
+    if load.get("guarded"):
+        command = shlex.join(
+            ["farm", "rebuild", "--objects", f"{run.load}/guarded.txt", "--inventory", inventory.argument]
+        )
+        found.append(f"  to bring the guarded objects up to date: {command}")
+    if load.get("absent"):
+        found.append(f"  the absent objects, one a line: {run.load}/absent.txt")
+    return found
 
 
 def _here(inventory: Inventory, what: Ready, options: Options) -> dict[str, Any]:

@@ -71,8 +71,15 @@ class Run:
         """What the load of this run leaves."""
         return self.folder / "load"
 
+    @property
+    def begun(self) -> Path:
+        """There as long as a load of this run, or its undoing, has begun and not ended (``farm.diff.begun``)."""
+        return self.load / "begun.json"
+
     def is_loaded(self) -> bool:
         """Whether its latest load ended well and is not undone."""
+        if self.begun.exists():
+            return False
         summary, undone = self.load / "summary.json", self.load / "undo.json"
         try:
             if undone.exists() and undone.stat().st_mtime_ns >= summary.stat().st_mtime_ns:

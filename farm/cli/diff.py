@@ -26,6 +26,6 @@ def diff(
     environment = load(inventory)
     what = loading.ready(environment.env, run).run
     found = driver(environment, what, worst)
-    if not (what.load / "summary.json").exists():  # what the table held before its load
+    if not (what.begun.exists() or (what.load / "summary.json").exists()):  # what the table held before its load
         keep(what, found)
     typer.echo(json.dumps(found.as_json()) if as_json else "\n".join(lines(found)))

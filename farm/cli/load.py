@@ -1,8 +1,10 @@
 """``farm load``."""
 
 import json
+from argparse import ArgumentTypeError
+from collections.abc import Callable
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -33,7 +35,7 @@ def load(
     keep_not_null: Annotated[
         list[str], typer.Option(metavar="A,B", help="Keep the old value where the new one is NULL.")
     ] = [],  # noqa: B006
-    max_rate: Annotated[float | None, typer.Option(min=1, help="Rows a second, at most.")] = None,
+    max_rate: Annotated[str | None, typer.Option(metavar="ROWS", help="Rows a second, at most.")] = None,
     verify: Annotated[Verify, typer.Option(help="Read back every row, or a sample.")] = Verify.ALL,
     undo: Annotated[bool, typer.Option("--undo", help="Put back what loads of this run changed.")] = False,
 ) -> None:
@@ -41,19 +43,32 @@ def load(
     from farm import loading
     from farm.diff.gates import limits
     from farm.inventory import load as read
-    from farm.load.options import Options, together
-    from farm.load.summary import exit_code, lines
+    from farm.load.options import ALONE, Options, rate, together
+    from farm.load.summary import exit_code
     from farm.transport.ssh import SshTransport
 
     given = limits(max_changed or (), max_new_nulls or ())
-    options = Options(together(columns), together(keep_not_null), max_rate, verify is Verify.SAMPLE)
+    options = Options(
+        _parsed("--columns", together, columns),
+        _parsed("--keep-not-null", together, keep_not_null),
+        None if max_rate is None else _parsed("--max-rate", rate, max_rate),
+        verify is Verify.SAMPLE,
+    )
     if undo and (options != Options() or max_changed or max_new_nulls):
-        raise typer.BadParameter("--undo takes no other option: it puts back all that loads of the run changed")
+        raise typer.BadParameter(f"--undo {ALONE}")
     environment = read(inventory)
     transport = SshTransport(environment.home.known_hosts)
     if undo:
         said = loading.undo(environment, run, transport)
     else:
         said = loading.load(environment, run, transport, given, options)
-    typer.echo(json.dumps(said) if as_json else "\n".join(lines(said)))
+    typer.echo(json.dumps(said) if as_json else "\n".join(loading.told(environment, said)))
     raise typer.Exit(exit_code(said))
+
+
+def _parsed(option: str, parse: Callable[[Any], Any], given: Any) -> Any:
+    """As csv_to_database takes it."""
+    try:
+        return parse(given)
+    except ArgumentTypeError as error:
+        raise typer.BadParameter(f"{option}: {error}") from None

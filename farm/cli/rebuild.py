@@ -55,7 +55,7 @@ def rebuild(
     from farm import objects as named
     from farm import rebuild as driver
     from farm.errors import Exit
-    from farm.load.summary import exit_code, lines
+    from farm.load.summary import exit_code
     from farm.transport.ssh import SshTransport
 
     environment = inventories.load(inventory)
@@ -86,5 +86,5 @@ def rebuild(
     if as_json:
         typer.echo(json.dumps({**summary.as_json(), "load": loaded}))
     elif loaded:
-        typer.echo("\n".join(lines(loaded)))
+        typer.echo("\n".join(loading.told(environment, loaded)))
     raise typer.Exit(summary.exit or (exit_code(loaded) if loaded else Exit.OK))

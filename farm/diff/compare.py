@@ -137,7 +137,7 @@ class _Comparison:
         for column, tally in self._tallies.items():
             wanted = both[column].without_zeros() if self.account.zeros == "null" else both[column]
             if column in self._unknown:
-                wanted = both[column].filled(found[column])
+                wanted = wanted.filled(found[column])
             changed |= tally.add(names, found[column], wanted, guarded)
         self.changed += int(changed.sum())
         self.guarded += int(guarded.sum())

@@ -2,14 +2,18 @@
 
 import math
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+import shlex
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
 
 from farm.diff.result import Diff
 from farm.errors import GateError, InputError
+from farm.load.options import EVERYTHING, Options
 from features import SURVEYS
 from features import survey as survey_of
 
+CHANGED, NEW_NULLS = "--max-changed", "--max-new-nulls"
 MAX_CHANGED = 0.1
 MAX_NEW_NULLS = 0.01
 _NAMED = 6
@@ -27,11 +31,34 @@ class Limit:
     def of(self, feature: str) -> float:
         return self.features.get(feature, self.share)
 
+    def accepting(self, broken: "Sequence[Breach]") -> "Limit":
+        """The same, raised so far that what broke it goes through."""
+        needed = {each.feature: math.ceil(each.share * 1000) / 1000 for each in broken}
+        if len(needed) <= _NAMED:
+            return replace(self, features={**self.features, **needed})
+        others = {name: share for name, share in self.features.items() if name not in needed}
+        return Limit(max(self.share, *needed.values()), others)
+
+    def argv(self, flag: str, otherwise: float) -> list[str]:
+        """The arguments that mean it; none for the share that holds without them, ``otherwise``."""
+        shares = {"": self.share} if self.share != otherwise else {}
+        named = {f"{name}=": share for name, share in self.features.items()}
+        return [word for name, share in {**shares, **named}.items() for word in (flag, f"{name}{_decimal(share)}")]
+
 
 @dataclass(frozen=True)
 class Limits:
     changed: Limit = field(default_factory=lambda: Limit(MAX_CHANGED))
     new_nulls: Limit = field(default_factory=lambda: Limit(MAX_NEW_NULLS))
+
+    def accepting(self, breaches: "Sequence[Breach]") -> "Limits":
+        """The same, raised so far that what broke them goes through."""
+        changed, nulls = ([each for each in breaches if each.flag == flag] for flag in (CHANGED, NEW_NULLS))
+        return Limits(self.changed.accepting(changed), self.new_nulls.accepting(nulls))
+
+    def argv(self) -> list[str]:
+        """The arguments of ``farm load`` that mean them."""
+        return [*self.changed.argv(CHANGED, MAX_CHANGED), *self.new_nulls.argv(NEW_NULLS, MAX_NEW_NULLS)]
 
 
 DEFAULTS = Limits()
@@ -55,8 +82,8 @@ def limits(max_changed: Sequence[str], max_new_nulls: Sequence[str]) -> Limits:
     """
     known = {feature.name for survey in SURVEYS for feature in survey_of(survey).features}
     return Limits(
-        _limit("--max-changed", max_changed, MAX_CHANGED, known),
-        _limit("--max-new-nulls", max_new_nulls, MAX_NEW_NULLS, known),
+        _limit(CHANGED, max_changed, MAX_CHANGED, known),
+        _limit(NEW_NULLS, max_new_nulls, MAX_NEW_NULLS, known),
     )
 
 
@@ -76,42 +103,42 @@ def judge(
         changed = each.moved + (0 if each.all_null else each.from_null)
         nulls = 0 if each.name in keep_not_null else each.to_null
         for flag, rows, limit in (
-            ("--max-changed", changed, given.changed.of(each.name)),
-            ("--max-new-nulls", nulls, given.new_nulls.of(each.name)),
+            (CHANGED, changed, given.changed.of(each.name)),
+            (NEW_NULLS, nulls, given.new_nulls.of(each.name)),
         ):
             if (share := diff.share(rows)) > limit:
                 found.append(Breach(flag, each.name, rows, share, limit))
     return tuple(found)
 
 
-def refusal(diff: Diff, breaches: Sequence[Breach], where: str) -> GateError:
-    """The error that names the features, their shares, and what accepts them; ``where`` the whole comparison stands."""
-    verbs = {"--max-changed": "move", "--max-new-nulls": "become NULL"}
+def refusal(
+    diff: Diff, breaches: Sequence[Breach], kept: str, given: Limits, options: Options = EVERYTHING, inventory: str = ""
+) -> GateError:
+    """The error that names the features, their shares, and the command that accepts them: what was given, and more.
+
+    ``kept``: where the whole comparison stands; ``inventory``: what ``--inventory`` takes for the environment.
+    """
+    verbs = {CHANGED: "move", NEW_NULLS: "become NULL"}
     told = [
         f"  {each.feature}: {each.share:.1%} of {diff.both:,} rows {verbs[each.flag]}, {each.limit:.4g} is the limit"
         for each in breaches
     ]
-    flags = " ".join(_accepting(breaches))
+    where = ["--inventory", inventory or diff.environment]
+    again = shlex.join([diff.run, *where, *options.argv(), *given.accepting(breaches).argv()])
     told += [
-        f"All that would change: {where}. To accept it: farm load {diff.run} --inventory {diff.environment} {flags}"
+        f"All that would change: {shlex.join(['farm', 'diff', diff.run, *where])}, and {kept}."
+        f" To accept it: farm load {again}"
     ]
-    if nulls := ",".join(each.feature for each in breaches if each.flag == "--max-new-nulls"):
-        told += [f"To keep the old values where the new one is NULL: --keep-not-null {nulls}"]
+    if nulls := [each.feature for each in breaches if each.flag == NEW_NULLS]:
+        keep = ",".join((*options.keep_not_null, *nulls))
+        told += [f"To keep the old values where the new one is NULL: --keep-not-null {keep}"]
     head = f"run {diff.run} would change more of table objects than the gates let through; nothing was loaded:"
     return GateError("\n".join([head, *told]))
 
 
-def _accepting(breaches: Sequence[Breach]) -> Iterator[str]:
-    for flag in dict.fromkeys(each.flag for each in breaches):
-        broken = [each for each in breaches if each.flag == flag]
-        if len(broken) > _NAMED:
-            yield f"{flag} {_up(max(each.share for each in broken))}"
-        else:
-            yield from (f"{flag} {each.feature}={_up(each.share)}" for each in broken)
-
-
-def _up(share: float) -> str:
-    return f"{math.ceil(share * 1000) / 1000:g}"
+def _decimal(share: float) -> str:
+    """Every digit, without an exponent."""
+    return f"{Decimal(repr(share)).normalize():f}"
 
 
 def _limit(flag: str, texts: Sequence[str], otherwise: float, known: Collection[str]) -> Limit:

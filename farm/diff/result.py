@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 SCHEMA = 1
-_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -90,6 +89,14 @@ class Diff:
         return {"schema": SCHEMA, **asdict(self)}
 
 
+def from_json(said: Mapping[str, Any]) -> Diff:
+    """What ``as_json`` gave. Raises KeyError or TypeError for something else."""
+    known: dict[str, Any] = {name: tuple(each) if isinstance(each, list) else each for name, each in said.items()}
+    del known["schema"]
+    features = [{**each, "worst": tuple(Move(**move) for move in each["worst"])} for each in known["features"]]
+    return Diff(**{**known, "features": tuple(FeatureDiff(**each) for each in features)})
+
+
 def lines(diff: Diff) -> Iterator[str]:
     """The comparison for a person: a line a feature that changes."""
     gone = "gone not counted (a run of named objects)" if diff.gone is None else f"{diff.gone:,} gone"
@@ -129,9 +136,9 @@ def _table(diff: Diff) -> Iterator[str]:
 
 
 def _named(what: str, objects: Sequence[str], number: int) -> Iterator[str]:
-    if number:
-        more = f" and {number - _NAMED:,} more" if number > _NAMED else ""
-        yield f"  {what}: {', '.join(objects[:_NAMED])}{more}"
+    if objects:
+        more = f" and {number - len(objects):,} more" if number > len(objects) else ""
+        yield f"  {what}: {', '.join(objects)}{more}"
 
 
 def _text(value: str | None) -> str:

@@ -3,10 +3,11 @@
 import json
 from pathlib import Path
 
+from farm.diff import begun
 from farm.diff.compare import compare
 from farm.diff.gates import Limits, judge, refusal
 from farm.diff.result import Diff
-from farm.galera import read_account, require_client
+from farm.galera import Account, read_account, require_client
 from farm.inventory import Inventory
 from farm.load.check import check_manifests
 from farm.load.options import EVERYTHING, Options
@@ -20,9 +21,7 @@ def diff(inventory: Inventory, run: Run, worst: int = 3) -> Diff:
 
     Raises PartsError for parts that do not agree or that the table cannot hold, GaleraError where no node can be read.
     """
-    require_client()
-    account = read_account(inventory.home.secret("galera_reader.cnf"))
-    return compare(check_manifests(run.parts), account, worst)
+    return compare(check_manifests(run.parts), _reader(inventory), worst)
 
 
 def keep(run: Run, found: Diff) -> Path:
@@ -33,9 +32,24 @@ def keep(run: Run, found: Diff) -> Path:
     return kept
 
 
-def require(inventory: Inventory, run: Run, limits: Limits, options: Options = EVERYTHING) -> None:
-    """Let a load through, or raise GateError; the comparison is kept with the run either way."""
-    found = diff(inventory, run)
+def require(
+    inventory: Inventory, run: Run, limits: Limits, options: Options = EVERYTHING, *, begins: bool = True
+) -> None:
+    """Let a load through, or raise GateError; the comparison is kept with the run either way.
+
+    A load that goes on is judged by what it was to change when it began, and that is what is kept. ``begins``: it is
+    run now, so that it can go on.
+    """
+    account = _reader(inventory)
+    known = begun.before(run, account, options)
+    found = known or compare(check_manifests(run.parts), account)
     kept = keep(run, found)
     if breaches := judge(found, limits, options.columns, options.keep_not_null):
-        raise refusal(found, breaches, f"farm diff {run.id} --inventory {inventory.env}, and {kept}")
+        raise refusal(found, breaches, str(kept), limits, options, inventory.argument)
+    if begins and not known:
+        begun.note(run, account, options, found)
+
+
+def _reader(inventory: Inventory) -> Account:
+    require_client()
+    return read_account(inventory.home.secret("galera_reader.cnf"))

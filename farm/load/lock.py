@@ -150,6 +150,12 @@ class Lock:
         _close(node)
 
 
+def committed(node: Node, run: str) -> int:
+    """How many chunks all loads of a run, and their undoing, have committed so far."""
+    node.execute("SET SESSION wsrep_sync_wait = 1")  # another node may have committed the last one
+    return int(node.rows(f"SELECT COALESCE(SUM(chunk), 0) FROM {TABLE} WHERE run = %s", (run[:64],))[0][0])
+
+
 def _close(node: Node | None) -> None:
     if node:
         node.close()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from farm.ending import ending
 from farm.errors import PartsError
-from farm.load.options import EVERYTHING, Options, add_options, options
+from farm.load.options import ALONE, EVERYTHING, Options, add_options, options
 
 if TYPE_CHECKING:
     from farm.galera import Account
@@ -20,6 +20,8 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.dir is None and not arguments.check:
         parser.error("DIR is needed")
+    if arguments.undo and options(arguments) != EVERYTHING:
+        parser.error(f"--undo {ALONE}")
     with ending("csv_to_database", "interrupted; what was merged stays. Run it again, and it goes on"):
         if arguments.check:
             sys.stdout.write(json.dumps(check(arguments.option_file)) + "\n")

@@ -1,6 +1,7 @@
 """What an operator may ask of a load, the same for ``farm load``, ``csv_to_database`` and the playbook. Pure."""
 
-from argparse import ArgumentParser, Namespace
+import math
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -48,16 +49,32 @@ class Options:
 
 
 EVERYTHING = Options()
+ALONE = "takes no other option: it puts back all that loads of the run changed"
+"""What an undo is told that is given any."""
 
 
 def listed(text: str) -> tuple[str, ...]:
-    """``a,b`` as names, each once, in their order."""
-    return tuple(dict.fromkeys(each.strip() for each in text.split(",") if each.strip()))
+    """``a,b`` as names, each once, in their order. Raises ArgumentTypeError where there is none."""
+    names = tuple(dict.fromkeys(each.strip() for each in text.split(",") if each.strip()))
+    if not names:
+        raise ArgumentTypeError(f"{text!r} names no column")
+    return names
 
 
-def together(names: Sequence[str]) -> tuple[str, ...]:
+def together(texts: Sequence[str]) -> tuple[str, ...]:
     """The names of an option that may be given more than once."""
-    return listed(",".join(names))
+    return tuple(dict.fromkeys(name for text in texts for name in listed(text)))
+
+
+def rate(text: str) -> float:
+    """Rows a second. Raises ArgumentTypeError for what is none."""
+    try:
+        rows = float(text)
+    except ValueError:
+        rows = math.nan
+    if not (math.isfinite(rows) and rows >= 1):
+        raise ArgumentTypeError(f"{text!r} is no rate: write rows a second, 1 at least")
+    return rows
 
 
 def add_options(parser: ArgumentParser) -> None:
@@ -68,7 +85,7 @@ def add_options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--keep-not-null", type=listed, default=(), metavar="A,B", help="keep the old value where the new one is NULL"
     )
-    parser.add_argument("--max-rate", type=float, metavar="ROWS", help="load so many rows a second at most")
+    parser.add_argument("--max-rate", type=rate, metavar="ROWS", help="load so many rows a second at most")
     parser.add_argument(
         "--verify", choices=("all", "sample"), default="all", help="read back every row (the default), or a sample"
     )

@@ -175,7 +175,7 @@ class Statements(Merge):
     columns: tuple[str, ...] = ()
     """Features that are loaded; none: all of them."""
     keep: tuple[str, ...] = ()
-    """Features that keep their old value where the part has none."""
+    """Features that keep their old value where the new one is NULL, also a zero that is NULL in the table."""
 
     @cached_property
     def written(self) -> tuple[Feature, ...]:
@@ -188,13 +188,8 @@ class Statements(Merge):
         return tuple(each for each in self.survey.columns if each.name in needed)
 
     def wanted(self, column: Feature) -> str:
-        new = self.inserted(column)
-        return f"IF(s.{name(column.name)} IS NULL, o.{name(column.name)}, {new})" if column.name in self.keep else new
-
-    def inserted(self, column: Feature) -> str:
-        """What a new row must hold. In a column that is kept the staging table has zeros: they are not missing."""
         new = f"s.{name(column.name)}"
-        return f"NULLIF({new}, 0)" if column.name in self.keep and self._zeroless(column) else new
+        return f"IF({new} IS NULL, o.{name(column.name)}, {new})" if column.name in self.keep else new
 
     def _zeroless(self, column: Feature) -> bool:
         return self.zeros == "null" and column.width is None and column is not self.survey.key
@@ -213,7 +208,7 @@ class Statements(Merge):
         for at, column in enumerate(self.survey.columns):
             if column not in self.staged:
                 targets.append("@unused")
-            elif self._zeroless(column) and column.name not in self.keep:
+            elif self._zeroless(column):
                 targets.append(f"@v{at}")
                 setting.append(f"{name(column.name)} = NULLIF(@v{at}, 0)")
             else:
@@ -225,9 +220,8 @@ class Statements(Merge):
     def insert(self) -> str:  # type: ignore[override]
         if self.columns:
             return ""
-        values = ", ".join((f"s.{self.key}", *map(self.inserted, self.survey.features)))
         return (
-            f"INSERT INTO {TABLE} ({names(self.survey.columns)}) SELECT {values}"
+            f"INSERT INTO {TABLE} ({names(self.survey.columns)}) SELECT {names(self.survey.columns, 's.')}"
             f" FROM {self._both} WHERE {self._chunk} AND o.{self.key} IS NULL"
         )
 

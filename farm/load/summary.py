@@ -11,6 +11,8 @@ from farm.load.options import EVERYTHING, Options
 from farm.load.verify import Verified
 
 SCHEMA = 1
+COUNTS = ("inserted", "updated", "unchanged", "guarded", "rejected", "absent")
+"""What becomes of a row. None is rejected in a load that ran: one bad row refuses all, before the first one."""
 
 
 def summary(
@@ -39,6 +41,7 @@ def summary(
             "updated": merged.updated,
             "unchanged": merged.unchanged,
             "guarded": len(merged.guarded),
+            "rejected": 0,
             "absent": len(merged.absent),
             "conflicts": merged.conflicts,
             "guarded_objects": merged.guarded,
@@ -87,8 +90,9 @@ def lines(said: Mapping[str, Any]) -> list[str]:
     made = ", made with the original code's defects (--as-lasair)" if said["as_lasair"] else ""
     text = [f"run {said['run']}: {said['rows']:,} rows in {said['parts']} parts{made}"]
     if load:
-        counts = [f"{load[name]:,} {name}" for name in ("inserted", "updated", "unchanged", "guarded", "absent")]
-        text.append(f"  {' + '.join(counts)} = {sum(load[each.split()[1]] for each in counts):,}, at {load['node']}")
+        counts = {name: load.get(name, 0) for name in COUNTS}  # a loader's older release counts none as rejected
+        told = " + ".join(f"{number:,} {name}" for name, number in counts.items())
+        text.append(f"  {told} = {sum(counts.values()):,}, at {load['node']}")
         text += _some("guarded, since the table has them further", load["guarded_objects"])
         text += _some("absent, since the table lacks them and none is to be inserted", load["absent_objects"])
     text.append(

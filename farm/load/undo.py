@@ -14,7 +14,7 @@ from farm.galera import Account, connect
 from farm.load.lock import Lock
 from farm.load.merge import Merged, Work, merge
 from farm.load.old_values import lines
-from farm.load.place import Ledger, begun, dead
+from farm.load.place import Identity, Ledger, begun, dead
 from farm.load.sql import FIELDS, STAGING, TABLE, Merge, name, names
 from farm.load.stage import File
 from farm.load.summary import SCHEMA
@@ -73,7 +73,8 @@ def undo(places: Path, account: Account) -> dict[str, Any]:
         raise InputError(
             f"{places.parent} was loaded into {environment}, and {account.file} is of {account.environment}"
         )
-    undone = [_undo(places, load, account) for load in loads]
+    todo = [(load, statements(load.identity)) for load in loads]
+    undone = [_undo(places, load, sql, account) for load, sql in todo]
     totals = Counter[str]()
     for merged, inserted in undone:
         totals.update(
@@ -96,7 +97,18 @@ def undo(places: Path, account: Account) -> dict[str, Any]:
     }
 
 
-def _undo(places: Path, load: Ledger, account: Account) -> tuple[Merged, int]:
+def statements(load: Identity) -> Undo:
+    """The SQL that undoes a load. Raises InputError where it wrote a column that is declared no more."""
+    survey = features.survey(load.survey)
+    if gone := sorted({*load.columns} - {each.name for each in survey.features}):
+        raise InputError(
+            f"a load of run {load.run} wrote {', '.join(gone)}, which {survey.name} declares no more; nothing was"
+            " undone: undo it with csv_to_database --undo of the release that loaded it"
+        )
+    return Undo(survey, load.same_window, load.columns)
+
+
+def _undo(places: Path, load: Ledger, sql: Undo, account: Account) -> tuple[Merged, int]:
     """Undo one load; what became of the rows that it changed, and how many it inserted."""
     known = load.identity
     with connect(account) as node:
@@ -107,7 +119,6 @@ def _undo(places: Path, load: Ledger, account: Account) -> tuple[Merged, int]:
         ledger = Ledger(load.undo) if load.undone else Ledger.create(load.undo, known)
         lock = Lock(account, TABLE, ledger.id, known.run, dead(places))
         ledger.settle(lock.take(node))
-    sql = Undo(features.survey(known.survey), known.same_window, known.columns)
     rows = load.undo / "rows.csv"
     what = Work(sql, (File(rows, _write(load.folder / "before", rows, sql)),), insert=False, step="undo")
     with lock.beating():

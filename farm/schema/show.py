@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from farm.errors import Exit
 from farm.load.sql import TABLE
 from farm.schema.found import Cluster
 from farm.schema.plan import Change, Plan
@@ -16,7 +17,7 @@ def as_json(environment: str, there: Cluster, plans: dict[str, Plan]) -> dict[st
         "schema": SCHEMA,
         "environment": environment,
         "table": TABLE,
-        "same": same(there, plans),
+        "same": exit_code(there, plans) is Exit.OK,
         "farm_load": there.load_table,
         "nodes": {
             address: {
@@ -29,9 +30,15 @@ def as_json(environment: str, there: Cluster, plans: dict[str, Plan]) -> dict[st
     }
 
 
-def same(there: Cluster, plans: dict[str, Plan]) -> bool:
-    """Whether every node that answers has the table as declared, and table farm_load."""
-    return there.load_table and all(each.same for each in plans.values())
+def exit_code(there: Cluster, plans: dict[str, Plan]) -> Exit:
+    """OK where every node has the table as declared, and table farm_load; GALERA where one could not be asked."""
+    if _differ(there, plans):
+        return Exit.SCHEMA
+    return Exit.GALERA if there.down else Exit.OK
+
+
+def _differ(there: Cluster, plans: dict[str, Plan]) -> bool:
+    return not (there.load_table and all(each.same for each in plans.values()))
 
 
 def lines(there: Cluster, plans: dict[str, Plan]) -> Iterator[str]:
@@ -49,7 +56,7 @@ def lines(there: Cluster, plans: dict[str, Plan]) -> Iterator[str]:
     if not there.load_table:
         yield "table farm_load is missing, which loads lock each other out by"
     yield from (f"not asked: {why}" for why in there.down.values())
-    if not same(there, plans):
+    if _differ(there, plans):
         yield "farm schema migrate --option-file FILE brings the table there; --dry-run prints the SQL"
 
 

@@ -107,6 +107,16 @@ def test_a_worker_is_reached_over_ssh_and_not_locally(many: Inventory) -> None:
         many.group("workers")
 
 
+def test_an_inventory_is_named_as_the_command_line_takes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "ansible.cfg").touch()
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "inventory" / "site")
+    write(tmp_path / "elsewhere" / "site")
+    assert load("site").argument == load("inventory/site").argument == "site"
+    other = load("elsewhere/site")
+    assert (other.env, other.argument) == ("site", str(tmp_path / "elsewhere" / "site"))
+
+
 def test_an_unknown_name_lists_the_ones_there_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path / "inventory" / "mine")
     write(tmp_path / "inventory" / "other")

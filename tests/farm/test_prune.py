@@ -102,6 +102,13 @@ def test_a_rebuild_whose_load_was_undone_stays_until_it_is_loaded_again(place: P
     assert place.left(run) == set()
 
 
+def test_a_rebuild_stays_while_a_load_of_it_or_its_undoing_has_not_ended(place: Place) -> None:
+    run = place.make("rebuild", loaded={"ok": True})
+    run.begun.write_text("{}")
+    assert place.prune().taken == ()
+    assert place.left(run) == set(place.folders(run))
+
+
 def test_a_run_that_a_head_works_at_stays(place: Place) -> None:
     run = place.make("busy")
     with run.locked():

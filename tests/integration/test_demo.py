@@ -11,7 +11,7 @@ from farm.demo import Done
 
 def said(**changes: object) -> str:
     """The demo's table as text, for a load of five rows."""
-    load = {"inserted": 4, "updated": 0, "unchanged": 0, "guarded": 1, "absent": 0}
+    load = {"inserted": 4, "updated": 0, "unchanged": 0, "guarded": 1, "rejected": 0, "absent": 0}
     verify = {
         "compared": 5,
         "columns": 43,
@@ -35,7 +35,7 @@ def said(**changes: object) -> str:
 
 
 def test_the_table_adds_up_guarded_rows_too() -> None:
-    assert "4 inserted, 0 updated, 0 unchanged, 1 guarded, 0 absent" in said()
+    assert "4 inserted, 0 updated, 0 unchanged, 1 guarded, 0 rejected, 0 absent" in said()
     assert "5 rows x 43 columns" in said()
     assert "4 equal, 1 guarded, 0 differing, 0 missing" in said()
 

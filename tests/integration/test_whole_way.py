@@ -1,5 +1,6 @@
 """From light curves in Cassandra to rows in Galera, by the commands that a user types."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 from command import farm
 from light_curves import REAL_DATA, Seeded
+from provisioning import answer
 
+from farm.runs import find
 from features import survey
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
@@ -39,7 +42,7 @@ def test_every_row_and_column_is_read_back_from_another_node(seeded: Seeded, loa
     assert verify["compared"] == verify["equal"] == loaded["rows"] == seeded.objects
     assert verify["columns"] == len(survey("ztf").columns)
     assert load["node"] not in verify["nodes"]
-    counts = [load[name] for name in ("inserted", "updated", "unchanged", "guarded", "absent")]
+    counts = [load[name] for name in ("inserted", "updated", "unchanged", "guarded", "rejected", "absent")]
     assert sum(counts) == loaded["rows"]
 
 
@@ -47,6 +50,22 @@ def test_loading_the_same_run_again_changes_nothing(loaded: Any) -> None:
     again = farm("load", loaded["run"], "--inventory", "lab", "--json").json()
     assert again["load"]["unchanged"] == again["rows"]
     assert again["load"]["inserted"] == again["load"]["updated"] == 0
+
+
+def test_guarded_objects_are_rebuilt_by_the_command_that_the_load_prints(loaded: Any) -> None:
+    part = next(find("lab", loaded["run"]).parts.glob("*.csv"))
+    further = [line.partition(",")[0] for line in part.read_text().splitlines()[1:3]]
+    move = f"UPDATE objects SET jdmax = jdmax {{}} 1 WHERE objectId IN ('{further[0]}', '{further[1]}')"
+    answer("g1", "mariadb ztf", move.format("+"))
+    try:
+        load = farm("load", loaded["run"], "--inventory", "lab")
+        assert load.code == 0, load.stderr
+        assert " + 2 guarded + " in load.stdout
+        command = next(line for line in load.stdout.splitlines() if ": farm rebuild --objects " in line)
+        again = farm(*shlex.split(command.partition(": farm ")[2]), "--json").json()
+        assert again["results"]["objects"] == 2
+    finally:
+        answer("g1", "mariadb ztf", move.format("-"))
 
 
 @pytest.mark.realdata

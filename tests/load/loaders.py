@@ -7,7 +7,7 @@ from typing import Any
 
 from command import Ended
 
-COUNTS = ("inserted", "updated", "unchanged", "guarded", "absent")
+COUNTS = ("inserted", "updated", "unchanged", "guarded", "rejected", "absent")
 DYING = Path(__file__).with_name("killed.py")
 
 

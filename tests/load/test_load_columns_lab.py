@@ -73,12 +73,14 @@ def test_a_column_that_is_kept_changes_only_where_the_part_has_a_value(
     said = load(tmp_path / "parts", own.option_file(zeros=zeros), Options(keep_not_null=("gmag",)))
     assert (said["ok"], said["verify"]["differing"]) == (True, 0)
     found = own.sql("SELECT gmag FROM objects ORDER BY objectId LIMIT 6").split()
-    assert found == [*(["0"] * 3 if zeros == "zero" else ["NULL"] * 3), "7", "7", "7"]
+    assert found == [*["0" if zeros == "zero" else "7"] * 3, "7", "7", "7"]
     missing = changed.missing["gmag"]
     if zeros == "null":
         missing = missing | (changed.values["gmag"] == 0)
     inserted = "SELECT COUNT(*) FROM objects WHERE objectId >= 'LT0000100' AND gmag IS NULL"
     assert own.sql(inserted) == str(int(np.count_nonzero(missing[100:])))
+    assert undo(tmp_path / "parts", own.option_file(zeros=zeros))["undo"]["guarded"] == 0
+    assert own.sql("SELECT COUNT(*) FROM objects WHERE gmag = 7") == "100"
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import Own, sql
+from loaders import counts
 from simulated_parts import ZTF, plain, simulate, with_field, write_part
 
 from farm.errors import GaleraError, InputError, PartsError
@@ -31,13 +32,6 @@ OptionFile = Callable[..., Path]
 def program(*arguments: object) -> "subprocess.CompletedProcess[str]":
     command = [Path(sys.executable).with_name("csv_to_database"), *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-
-
-def counts(said: dict[str, Any]) -> dict[str, int]:
-    """The counts of a load that are not zero. They add up."""
-    found = {name: said["load"][name] for name in ("inserted", "updated", "unchanged", "guarded", "absent")}
-    assert sum(found.values()) == said["rows"]
-    return {name: number for name, number in found.items() if number}
 
 
 def test_a_load_inserts_and_reads_every_row_back_from_another_node(option_file: OptionFile, tmp_path: Path) -> None:

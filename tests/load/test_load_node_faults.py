@@ -114,6 +114,33 @@ def test_a_load_goes_on_while_another_node_hangs_and_says_that_it_does(going: Lo
     assert said["verify"]["nodes"] == [lab.find("g2").address]  # type: ignore[index]
 
 
+@pytest.mark.parametrize("fault", [lab.kill, lab.cut], ids=["killed", "cut off"])
+def test_a_load_goes_on_when_another_node_is_lost(going: Load, fault: Callable[[str], None]) -> None:
+    fault(OTHER)
+    done = going.ended()
+    said = require_loaded(done)
+    assert "the rows are compared with one node" in done.stderr
+    used = [said["load"]["node"], *said["verify"]["nodes"]]  # type: ignore[index,misc]
+    assert sorted(used) == [lab.find(node).address for node in (WRITER, "g2")]
+
+
+def test_a_load_waits_for_a_node_that_is_not_synced_and_goes_on_when_it_is(going: Load, table: Own) -> None:
+    address, rows = lab.find(OTHER).address, "SELECT COUNT(*) FROM objects"
+    table.sql("SET GLOBAL wsrep_desync = ON", OTHER)
+    try:
+        going.await_said(f"{address} is not synced (Donor/Desynced): waiting")
+        merged = table.sql(rows)
+        time.sleep(1)
+        assert table.sql(rows) == merged
+        assert int(merged) < ROWS
+    finally:
+        table.sql("SET GLOBAL wsrep_desync = OFF", OTHER)
+    done = going.ended()
+    said = require_loaded(done)
+    assert "the cluster is well again: going on" in done.stderr
+    assert len(said["verify"]["nodes"]) == 2  # type: ignore[index]
+
+
 def test_a_load_whose_cluster_loses_its_quorum_says_so_waits_and_goes_on_when_it_heals(going: Load) -> None:
     for node in ("g2", "g3"):
         lab.cut(node)

@@ -3,6 +3,8 @@
 import json
 import shutil
 import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -38,7 +40,7 @@ def test_farm_load_loads_a_run_and_keeps_its_summary(run: Run, table: Sql) -> No
     assert table("SELECT COUNT(*) FROM objects WHERE objectId LIKE 'LT%'") == "300"
     again = farm("load", run.id)
     assert again.code == 0, again.stderr
-    assert "0 inserted + 0 updated + 300 unchanged + 0 guarded + 0 absent = 300" in again.stdout
+    assert "0 inserted + 0 updated + 300 unchanged + 0 guarded + 0 rejected + 0 absent = 300" in again.stdout
     assert f"300 rows x {len(ZTF.columns)} columns read back from" in again.stdout
 
 
@@ -48,6 +50,7 @@ def test_the_playbook_does_the_same(run: Run, table: Sql) -> None:
     assert "300 inserted + 0 updated" in first.stdout
     assert first.changed == {"localhost": 1}
     assert json.loads((run.load / "summary.json").read_text())["verify"]["equal"] == 300
+    assert run.is_loaded()
     again = playbook("playbooks/load.yml", "-e", f"run={run.id}")
     assert again.returncode == 0, again.output
     assert "300 unchanged" in again.stdout
@@ -73,6 +76,40 @@ def test_farm_load_takes_some_columns_and_its_undo_puts_them_back(run: Run, tabl
     assert "--undo takes no other option" in refused.stderr
 
 
+VALUES = "SELECT COUNT(gmag) FROM objects WHERE objectId LIKE 'LT%'"
+
+
+def test_a_load_of_a_new_column_that_is_killed_half_way_goes_on_and_its_report_keeps_what_was_before(
+    run: Run, table: Sql
+) -> None:
+    assert farm("load", run.id).code == 0
+    valued = int(table(VALUES))
+    table("UPDATE objects SET gmag = NULL WHERE objectId LIKE 'LT%'")
+    words = [str(Path(sys.executable).with_name("farm")), "load", run.id, "--columns=gmag", "--max-rate=60"]
+    loader = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        end = time.monotonic() + 60
+        while int(table(VALUES)) < 60:
+            assert time.monotonic() < end
+            assert loader.poll() is None
+    finally:
+        loader.kill()
+        loader.wait()
+    assert 60 <= int(table(VALUES)) < 200
+    before = (run.load / "diff.json").read_text()
+    assert not run.is_loaded()
+    again = farm("load", run.id, "--columns=gmag", "--json")
+    assert again.json()["load"]["updated"] == int(table(VALUES)) == valued
+    assert "going on after" in again.stderr
+    assert (run.load / "diff.json").read_text() == before
+    assert run.is_loaded()
+
+
+def test_a_greatest_rate_is_kept(run: Run, table: Sql) -> None:
+    said = farm("load", run.id, "--max-rate=100", "--json").json()
+    assert said["rows"] / said["seconds"]["merge"] <= 110
+
+
 def test_the_playbook_takes_the_options_of_farm_load(run: Run, table: Sql) -> None:
     assert farm("load", run.id).code == 0
     table(MOVED)
@@ -94,6 +131,7 @@ def test_the_playbook_in_check_mode_loads_nothing(run: Run, table: Sql) -> None:
     looked = playbook("playbooks/load.yml", "--check", "-e", f"run={run.id}")
     assert looked.returncode == 0, looked.output
     assert table("SELECT COUNT(*) FROM objects WHERE objectId LIKE 'LT%'") == "0"
+    assert not run.begun.exists()
 
 
 @pytest.mark.parametrize(

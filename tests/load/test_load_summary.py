@@ -28,7 +28,13 @@ def said(parts: Parts, mode: str = "upsert", merged: Merged | None = None, **ver
 def test_a_table_that_equals_its_parts_is_right(parts: Parts) -> None:
     found = said(parts, merged=Merged(node="g1", inserted=10), equal=10)
     assert exit_code(found) is Exit.OK
-    assert "  10 inserted + 0 updated + 0 unchanged + 0 guarded + 0 absent = 10, at g1" in lines(found)
+    assert "  10 inserted + 0 updated + 0 unchanged + 0 guarded + 0 rejected + 0 absent = 10, at g1" in lines(found)
+
+
+def test_a_summary_of_an_older_release_is_printed_too(parts: Parts) -> None:
+    found = said(parts, merged=Merged(node="g1", inserted=10), equal=10)
+    del found["load"]["rejected"]
+    assert "  10 inserted + 0 updated + 0 unchanged + 0 guarded + 0 rejected + 0 absent = 10, at g1" in lines(found)
 
 
 def test_guarded_rows_are_right_and_named(parts: Parts) -> None:
@@ -74,6 +80,13 @@ def test_only_numbers_become_null_for_zero() -> None:
     assert setting.count("NULLIF") == sum(column.width is None for column in ZTF.features)
     assert "ssnamenr" not in setting
     assert "NULLIF" not in Statements(ZTF, True, "zero").fill
+
+
+def test_a_column_that_is_kept_keeps_its_value_also_where_a_zero_becomes_null() -> None:
+    sql = Statements(ZTF, True, "null", keep=("gmag",))
+    gmag = next(column for column in ZTF.features if column.name == "gmag")
+    assert sql.wanted(gmag) == "IF(s.`gmag` IS NULL, o.`gmag`, s.`gmag`)"
+    assert sql.fill == Statements(ZTF, True, "null").fill, "so that the staging table has no zeros of it either"
 
 
 def test_counts_are_compared_within_one_window_only() -> None:

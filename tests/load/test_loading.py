@@ -6,6 +6,8 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from made_runs import files, make_run, settle
@@ -14,10 +16,14 @@ from simulated_parts import simulate
 from farm import loading
 from farm.errors import GaleraError, PartsError, ReleaseError, RunError, UnreachableError
 from farm.events import State
-from farm.inventory import Host
+from farm.inventory import Host, Inventory
 from farm.journal import Journal, Task
+from farm.load.check import check_manifests
 from farm.load.main import _arguments
+from farm.load.merge import Merged
 from farm.load.options import EVERYTHING, Options
+from farm.load.summary import summary
+from farm.load.verify import Verified
 from farm.loading import Ready, ready
 from farm.objects import listed
 from farm.runs import create
@@ -223,6 +229,18 @@ def test_an_undo_is_kept_beside_the_load_s_summary() -> None:
     assert json.loads((run.load / "undo.json").read_text())["undo"] == {"restored": 3}
     assert (run.load / "guarded.txt").read_text() == "ZTF1\n"
     assert "load" in json.loads((run.load / "summary.json").read_text())
+
+
+def test_where_the_names_of_guarded_and_absent_objects_stand_is_said_with_what_brings_them_up_to_date() -> None:
+    run = make_run("lab", [simulate(3)])
+    merged = Merged(node="g1", updated=1, guarded=["ZTF1"], absent=["ZTF2"])
+    said = summary(check_manifests(run.parts), "update", merged, Verified(equal=1, guarded=1, missing=1), {})
+    lab = cast(Inventory, SimpleNamespace(env="lab", argument="/some where/lab"))
+    told = "\n".join(loading.told(lab, said))
+    assert f"farm rebuild --objects {run.load}/guarded.txt --inventory '/some where/lab'" in told
+    assert f"{run.load}/absent.txt" in told
+    nothing = summary(check_manifests(run.parts), "update", Merged(node="g1", updated=3), Verified(equal=3), {})
+    assert ".txt" not in "\n".join(loading.told(lab, nothing))
 
 
 def test_the_folder_of_the_release_is_a_path_of_the_loader() -> None:
