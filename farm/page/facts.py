@@ -1,7 +1,8 @@
 """What a page tells of a run, read from its folder. No host is asked, and nothing is written."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,16 @@ from farm.summary import Summary, overview_of, read
 FAILURES = 60
 """Failed attempts that are told one by one, those that failed for good first."""
 EVENTS = 500
+"""The last ones."""
+_FAILURES = 110_000
+_EVENTS = 90_000
+"""Bytes of all of them in the page, at most. With the table's and the other parts' it stays below a megabyte."""
 _TAIL = 2_400
 """Bytes of the end of a log."""
 _COMMAND = 600
+"""Characters of a command, and of a reason."""
+_FRAME = 100
+"""Bytes of the elements around one of them, about."""
 
 
 def facts(run: Run) -> dict[str, Any]:
@@ -37,6 +45,8 @@ def facts(run: Run) -> dict[str, Any]:
         sheet.place()
         done = list(history.done())
         happened = history.happened()
+        events = _events(happened)
+        shown = _fitting(reversed(events[-EVENTS:]), _EVENTS)[::-1]
         failures = _failures(run, history, summary, failed)
     finally:
         history.close()
@@ -45,7 +55,10 @@ def facts(run: Run) -> dict[str, Any]:
     return {
         "run": run,
         "meta": meta,
-        "command": " ".join([Path(word).name if at == 0 else word for at, word in enumerate(meta.get("argv", ()))]),
+        "command": _cut(
+            " ".join([Path(word).name if at == 0 else word for at, word in enumerate(meta.get("argv", ()))]),
+            10 * _COMMAND,
+        ),
         "state": overview_of(run).state,
         "summary": summary,
         "open": summary.submitted - summary.done - summary.failed - summary.held - summary.cancelled,
@@ -54,7 +67,8 @@ def facts(run: Run) -> dict[str, Any]:
         "worked": max(summary.seconds, 0.001),
         "attempts": _totals(summary),
         "workers": [_worker(name, summary, sheet, meta, happened) for name in sorted({*meta["workers"], *sheet.lanes})],
-        "events": _events(happened)[-EVENTS:],
+        "events": shown,
+        "events_left_out": len(events) - len(shown),
         "failures": failures,
         "failed": len(failed),
         "load": _json(run.load / "summary.json"),
@@ -134,15 +148,30 @@ def _failures(run: Run, history: History, summary: Summary, failed: list[Attempt
     states = {task: state for task, state, _ in summary.troubles}
     chosen = sorted(failed, key=lambda each: each.task not in states)[:FAILURES]
     commands = history.commands([each.task for each in chosen])
-    return [
+    told = (
         {
             "attempt": each,
+            "reason": _cut(each.reason or each.state, _COMMAND),
             "task_state": states.get(each.task, ""),
             "command": _cut(commands[each.task], _COMMAND),
             "log": _tail(run.logs / f"{each.task}.{each.attempt}.log"),
         }
         for each in chosen
-    ]
+    )
+    return _fitting(told, _FAILURES)
+
+
+def _fitting(told: Iterable[dict[str, Any]], most: int) -> list[dict[str, Any]]:
+    """As many of them as make no more than ``most`` bytes of the page."""
+    chosen = []
+    for each in told:
+        most -= _FRAME + sum(
+            len(escape(value, quote=False).encode()) for value in each.values() if isinstance(value, str)
+        )
+        if most < 0:
+            break
+        chosen.append(each)
+    return chosen
 
 
 def _cut(text: str, most: int) -> str:
