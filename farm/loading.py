@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from farm import outcome
 from farm.diff.gates import DEFAULTS, Limits
 from farm.diff.run import require
 from farm.errors import Exit, FarmError, PartsError, ReleaseError, RunError, UnreachableError
@@ -74,6 +75,7 @@ def load(
     loader = inventory.group("loader")[0]
     what = ready(inventory.env, text)
     with what.run.locked():
+        outcome.heads(what.run)
         require(inventory, what.run, limits, options)
         if loader.local:
             said = _here(inventory, what, options)
@@ -91,6 +93,7 @@ def undo(inventory: Inventory, text: str, transport: Transport) -> dict[str, Any
     loader = inventory.group("loader")[0]
     what = ready(inventory.env, text)
     with what.run.locked():
+        outcome.heads(what.run)
         if loader.local:
             said = _undo_here(inventory, what)
         else:

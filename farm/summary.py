@@ -5,10 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from farm import outcome
 from farm.errors import Exit, RunError
 from farm.events import State
 from farm.history import History
 from farm.journal import Journal
+from farm.outcome import Outcome
 from farm.runs import Run, every
 
 
@@ -48,6 +50,8 @@ class Summary:
     """Tasks that failed or are held: id, state, reason."""
     without: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Inputs that the environment has no source of, and the features that are NULL for that."""
+    outcome: Outcome | None = None
+    """With what its last head ended."""
 
     @property
     def exit(self) -> Exit:
@@ -90,6 +94,7 @@ def summarise(run: Run, journal: Journal) -> Summary:
         unread=tuple(unread),
         troubles=tuple(journal.troubles()),
         without=meta.get("without", {}),
+        outcome=outcome.of(meta),
     )
 
 
@@ -112,6 +117,8 @@ class Overview:
     tasks: int
     done: int
     loaded: bool
+    outcome: Outcome | None = None
+    """With what its last head ended, one that loaded it too."""
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -138,4 +145,4 @@ def overview_of(run: Run) -> Overview:
         state = "unfinished"
     else:
         state = "interrupted" if meta.get("interrupted") else "ended"
-    return Overview(run.id, state, sum(counts.values()), counts.get(State.DONE, 0), loaded)
+    return Overview(run.id, state, sum(counts.values()), counts.get(State.DONE, 0), loaded, outcome.of(meta))

@@ -6,6 +6,7 @@ from pkgutil import iter_modules
 import typer
 
 import farm.cli
+from farm import outcome
 from farm.ending import ending
 from farm.help import finish
 
@@ -25,5 +26,5 @@ finish(app)
 
 def run() -> None:
     """Run the CLI."""
-    with ending("farm"):
+    with ending("farm"), outcome.kept():
         app()

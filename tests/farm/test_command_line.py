@@ -109,6 +109,20 @@ def test_who_reads_a_few_lines_only_sees_no_traceback(words: str) -> None:
     assert (code, said, errors) == (Exit.CLOSED, "", "")
 
 
+@pytest.mark.parametrize(
+    "words", ["runs", "runs --json", "--help", "rebuild --help", "status last --tsv", "events last", "metrics last"]
+)
+def test_a_full_disk_behind_the_output_is_a_sentence(words: str) -> None:
+    line = f"{shlex.quote(FARM)} {words} > /dev/full"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, cwd=ROOT, timeout=60, check=False)
+    assert done.returncode == Exit.INPUT
+    assert done.stderr == (
+        "farm: the output cannot be written (No space left on device): make room there, or write elsewhere\n"
+    )
+    quiet = subprocess.run(["bash", "-c", f"{line} 2>&1"], cwd=ROOT, timeout=60, check=False)
+    assert quiet.returncode == Exit.INPUT
+
+
 def test_all_of_the_output_goes_through_a_pipe() -> None:
     code, said, errors = piped("status last --tsv", "(sleep 0.3; cat)")
     assert (code, len(said.splitlines()), errors) == (0, ROWS + 1, "")
