@@ -8,7 +8,7 @@ import typer
 import farm.cli
 from farm import outcome
 from farm.ending import ending
-from farm.help import finish
+from farm.help import finish, fit
 
 app = typer.Typer(
     name="farm",
@@ -26,5 +26,6 @@ finish(app)
 
 def run() -> None:
     """Run the CLI."""
+    fit(app)
     with ending("farm"), outcome.kept():
         app()

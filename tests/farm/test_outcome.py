@@ -1,15 +1,14 @@
 """With what a head ended: noted in its run by every way out, and shown by all who list and tell of runs."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from command import farm
 
-from farm import loading, outcome, runs
 from farm import journal as record
+from farm import loading, outcome, runs
 from farm.diff.gates import DEFAULTS
 from farm.errors import Exit, FarmError, GateError
 from farm.journal import Journal, Task
@@ -21,7 +20,7 @@ REFUSED = "the load would change too much\nmagrmean moves in 40 % of the rows"
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setenv("FARM_HOME", str(tmp_path))
     monkeypatch.setattr(outcome, "_run", None)
     made = runs.create("lab", "rebuild")
@@ -29,13 +28,13 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     journal = Journal.create(made.journal, meta, [Task("a", "true")])
     journal.commit([record.noted("ended", 1.7e9 + 60), record.noted("seconds", 60.0)])
     journal.close()
-    yield made
+    return made
 
 
 def ended(run: Run, error: BaseException) -> None:
     """The process of a head of the run ends with the error."""
+    outcome.heads(run)
     with pytest.raises(type(error)), outcome.kept():
-        outcome.heads(run)
         raise error
 
 
@@ -85,6 +84,20 @@ def test_it_is_shown_in_the_list_of_runs_in_the_status_and_on_the_page(run: Run)
     assert re.search(r'<dt>ended with</dt><dd id="outcome" class="bad">22 \(GATE\): the load', render.page(run))
     ended(run, SystemExit(0))
     assert "ended with" not in farm("runs").stdout + farm("status", run.id).stdout
+
+
+def test_a_command_that_fails_as_the_head_of_a_run_leaves_its_sentence_there(run: Run, tmp_path: Path) -> None:
+    """Here a load without the account that its gate reads the table with."""
+    inventory = tmp_path / "lab.yml"
+    inventory.write_text("loader: {hosts: {here: {ansible_connection: local}}}\n")
+    journal = Journal(run.journal)
+    journal.commit([("DELETE FROM tasks", ())])
+    journal.close()
+    said = farm("load", run.id, "--inventory", str(inventory))
+    found = read(run).outcome
+    assert found
+    assert said.code == found.exit == Exit.INPUT
+    assert said.stderr == f"farm: {found.said}\n"
 
 
 class Hosts:
