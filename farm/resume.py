@@ -96,5 +96,9 @@ def _require_release(workers: list[Worker], release: Release, transport: Transpo
 def _require_open(run: Run, journal: Journal) -> None:
     counts = journal.counts()
     if not any(number for state, number in counts.items() if state not in ("done", "held")):
-        held = f"; {counts['held']} tasks are held: farm retry {run.id}" if counts.get("held") else ""
+        held = (
+            f"; {counts['held']} tasks are held: farm retry {run.id} --inventory {run.env}"
+            if counts.get("held")
+            else ""
+        )
         raise RunError(f"run {run.id} has nothing left to do{held}")

@@ -90,6 +90,7 @@ def test_a_page_of_ten_thousand_tasks_that_all_failed_is_below_a_megabyte(fails:
     assert f"{10_000 * fails:,} failed attempts, {shown} of them here" in text
     assert "\\u03bb" not in text
     assert text.count("<script") == 2
+    assert re.findall(r"<code>farm \w+ (?!\S+ --inventory lab)", text) == []
     at = next(at for at, each in enumerate(table["state"]) if table["states"][each] == "failed")
     assert table["reasons"][table["why"][at]] == reason.format(int(table["task"][at][1:]))[:200]
 
