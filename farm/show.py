@@ -185,5 +185,8 @@ def table(
         return
     records = [title]
     for row in (*rows, *([total] if total else [])):
-        records += ["", *(f"{name}: {value}" for name, value in zip(columns, row, strict=True) if value)]
+        records += [
+            "",
+            *(f"{name}: {value}" if name else value for name, value in zip(columns, row, strict=True) if value),
+        ]
     console.print(Text("\n".join(records)), overflow="fold")
