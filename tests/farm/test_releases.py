@@ -113,11 +113,11 @@ def test_a_host_that_answers_nonsense_is_named() -> None:
 
 
 def test_hosts_agree_or_are_named_with_what_they_have() -> None:
-    assert agreed([standing("w1", A, A), standing("w2", A, A)]) == A
+    assert agreed([standing("w1", A, A), standing("w2", A, A)], "lab") == A
     with pytest.raises(ReleaseError, match=r"w1: aaaaaaaaaaaa; w2: none\)"):
-        agreed([standing("w1", A, A), standing("w2", None)])
+        agreed([standing("w1", A, A), standing("w2", None)], "lab")
     down = Standing(host("w3"), ("worker",), error=UnreachableError("w3 is down"))
-    assert agreed([standing("w1", A, A), down]) == A
+    assert agreed([standing("w1", A, A), down], "lab") == A
     with pytest.raises(UnreachableError, match=r"w3 is down \(and so w3\)"):
         require_all([down, standing("w1", A, A), down])
 
