@@ -70,7 +70,10 @@ def add(inventory: Inventory, transport: Transport, text: str, name: str, slots:
 def _living(env: str, text: str) -> Run:
     run = runs.find(env, text)
     if not run.is_held():
-        raise RunError(f"run {run.id} is not running: farm resume {run.id} takes the workers of the inventory as it is")
+        raise RunError(
+            f"run {run.id} is not running: farm resume {run.id} --inventory {run.env} takes the workers of the"
+            " inventory as it is"
+        )
     return run
 
 

@@ -1,18 +1,23 @@
 """How every program of the toolkit ends: one sentence for what a user can act on, and an exit code that means it."""
 
+import errno
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
-from farm.errors import Exit, FarmError
+from farm.errors import Exit, FarmError, InputError
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""What a file system, or a terminal that is gone, answers where nothing can be written any more."""
 
 
 @contextmanager
 def ending(program: str, interrupted: str = "interrupted") -> Iterator[None]:
     """End ``program`` for an error or an interrupt; a traceback only with FARM_DEBUG=1, and for a bug.
 
-    Where whoever read its output has closed the pipe, it ends in silence, as what SIGPIPE ends does.
+    Where whoever read its output has closed the pipe, it ends in silence, as what SIGPIPE ends does; where its output
+    cannot be written, as to a full disk, in a sentence.
     """
     try:
         with _whole_output():
@@ -20,11 +25,16 @@ def ending(program: str, interrupted: str = "interrupted") -> Iterator[None]:
     except FarmError as error:
         if os.environ.get("FARM_DEBUG"):
             raise
-        sys.stderr.write(f"{program}: {error}\n")
+        _say(f"{program}: {error}")
         sys.exit(error.exit)
     except KeyboardInterrupt:
-        sys.stderr.write(f"{program}: {interrupted}\n")
+        _say(f"{program}: {interrupted}")
         sys.exit(Exit.INTERRUPTED)
+
+
+def _say(text: str) -> None:
+    with suppress(OSError):  # standard error may lead where the output does
+        sys.stderr.write(f"{text}\n")
 
 
 @contextmanager
@@ -37,6 +47,12 @@ def _whole_output() -> Iterator[None]:
             sys.stdout.flush()
     except BrokenPipeError:
         _close()
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        _discard()
+        place = error.filename or "the output"
+        raise InputError(f"{place} cannot be written ({error.strerror}): make room there, or write elsewhere") from None
     except SystemExit as end:
         if not isinstance(end.__context__, BrokenPipeError):  # click and rich turn it into exit code 1
             raise
@@ -44,5 +60,9 @@ def _whole_output() -> Iterator[None]:
 
 
 def _close() -> None:
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the interpreter flushes once more at its end
+    _discard()
     sys.exit(Exit.CLOSED)
+
+
+def _discard() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the interpreter flushes once more at its end

@@ -28,7 +28,7 @@ class Exit(IntEnum):
     RUN = 16
     """The run does not exist, is ambiguous, belongs to another environment, or is held by another head."""
     INPUT = 17
-    """A file that the user named cannot be read or is not what it should be."""
+    """A file that the user named, or standard output, cannot be read or written, or is not what it should be."""
     PARTS = 18
     """Parts of a run are missing, damaged, or disagree."""
     LAB = 19

@@ -12,7 +12,7 @@ from typing import Any
 
 import gevent
 
-from farm import detached, preflight, show
+from farm import detached, outcome, preflight, show
 from farm.attendant import Attendant
 from farm.board import Board
 from farm.inventory import Host, Inventory
@@ -63,6 +63,7 @@ def execute(job: Job, journal: Journal) -> Summary:
     """
     with job.run.locked():
         detached.announce(job.run)
+        outcome.heads(job.run)
         runner = Runner(job, journal)
         with _Viewer(job.run, runner.board) as viewer, _signals(runner, viewer), _orders_taken(runner):
             runner.execute()

@@ -94,7 +94,8 @@ def read_account(path: Path) -> Account:
         parser.read_string(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(
-            f"the option file {path} cannot be read ({error.strerror}): ansible-playbook provision.yml writes it"
+            f"the option file {path} cannot be read ({error.strerror}):"
+            " ansible-playbook -i INVENTORY provision.yml writes it"
         ) from None
     except (configparser.Error, UnicodeDecodeError):
         raise InputError(f"{path} is not a MySQL option file: it needs sections [client] and [farm]") from None
@@ -349,13 +350,14 @@ def _meaning(error: Any, address: str, user: str, authority: Path | None) -> Gal
     if number in _REFUSED:
         who = f" {user}" if user else ""
         return GaleraError(
-            f"{address} refuses the account{who} ({said}): ansible-playbook provision.yml makes the accounts, and the"
-            " option file must hold the password of the same environment"
+            f"{address} refuses the account{who} ({said}): ansible-playbook -i INVENTORY provision.yml makes the"
+            " accounts, and the option file must hold the password of the same environment"
         )
     if number in _UNSUPPORTED:
         return UnsupportedError(f"{address} refuses the algorithm ({said})")
     if number in _NO_TABLE:
         return GaleraError(
-            f"{address} lacks the table ({said}): ansible-playbook provision.yml or farm schema migrate makes it"
+            f"{address} lacks the table ({said}):"
+            " ansible-playbook -i INVENTORY provision.yml or farm schema migrate makes it"
         )
     return GaleraError(f"{address} answered with error {number}: {said}")

@@ -1,6 +1,9 @@
 """What the command line says of itself beyond its verbs' own words: an example for each verb, and what TAB offers."""
 
+import os
 from collections.abc import Iterator
+from contextlib import suppress
+from inspect import cleandoc
 from typing import Any, get_type_hints
 
 import typer
@@ -59,6 +62,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
 }
 
 
+_NARROW = 80
+"""Columns below which help has no tables."""
+
+
 def finish(app: typer.Typer, prefix: str = "") -> None:
     """Give every verb its examples, and its parameters what TAB offers for them."""
     for command in app.registered_commands:
@@ -69,11 +76,37 @@ def finish(app: typer.Typer, prefix: str = "") -> None:
         below: Any = group.typer_instance
         if (own := below.registered_callback) and own.callback:
             _finish(own, own.callback, f"{prefix}{group.name}")
+        elif below.info.help:
+            below.info.short_help = _first(below.info.help)
         finish(below, f"{prefix}{group.name} ")
+
+
+def _first(said: str) -> str:
+    """The first paragraph, which plain help would cut off where it makes its own."""
+    return " ".join(cleandoc(said).partition("\n\n")[0].split())
+
+
+def fit(app: typer.Typer) -> None:
+    """On a narrow terminal have help as plain text, which folds; its tables would cut off names there."""
+    width = _columns()
+    if width < _NARROW:
+        app.rich_markup_mode = None
+        app.info.context_settings = {"terminal_width": width}
+
+
+def _columns() -> int:
+    """Of the terminal, as rich finds them."""
+    if (told := os.environ.get("COLUMNS", "")).isdecimal():
+        return int(told)
+    for stream in range(3):
+        with suppress(OSError):
+            return os.get_terminal_size(stream).columns
+    return _NARROW
 
 
 def _finish(info: Any, callback: Any, verb: str) -> None:
     said = (info.help if isinstance(info, CommandInfo) else None) or callback.__doc__ or ""
+    info.short_help = _first(said)
     if verb in EXAMPLES and "Example" not in said:
         info.help = "\n".join([said.strip(), "", "\b", "Examples:", *EXAMPLES[verb]])
     for name, hint in get_type_hints(callback, include_extras=True).items():

@@ -156,7 +156,7 @@ class Link:
         if message.get("protocol") != PROTOCOL:
             raise ReleaseError(
                 f"the agent on {where} speaks protocol {message.get('protocol')}, this head {PROTOCOL}:"
-                " ansible-playbook provision.yml brings the workers this head's release"
+                " ansible-playbook -i INVENTORY provision.yml brings the workers this head's release"
             )
 
     def _decoded(self, line: bytes) -> Message:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from farm import outcome
 from farm.diff.gates import DEFAULTS, Limits
 from farm.diff.run import require
 from farm.errors import Exit, FarmError, PartsError, ReleaseError, RunError, UnreachableError
@@ -52,10 +53,14 @@ def ready(env: str, text: str) -> Ready:
         raise RunError(f"run {run.id} is one of farm {verb} and has no parts: name one of farm rebuild")
     if open_ := {state: number for state, number in counts.items() if state != "done"}:
         told = ", ".join(f"{number} {state}" for state, number in open_.items())
-        raise RunError(f"run {run.id} is not whole ({told} of {sum(counts.values())} tasks): rebuild again, then load")
+        verb = "retry" if "held" in open_ else "resume"
+        todo = "wait for its head" if run.is_held() else f"farm {verb} {run.id} --inventory {env}"
+        raise RunError(f"run {run.id} is not whole ({told} of {sum(counts.values())} tasks): {todo}, then load")
     names = [run.parts / f"{each.task}.{each.attempt}.{kind}" for each in accepted for kind in ("csv", "json")]
     if missing := [name for name in names if not name.exists()]:
-        raise PartsError(f"{len(missing)} files of run {run.id} are missing, {missing[0]} the first: rebuild again")
+        raise PartsError(
+            f"{len(missing)} files of run {run.id} are missing, {missing[0]} the first: farm rebuild --inventory {env}"
+        )
     return Ready(run, PurePosixPath(meta["folder"]), tuple(names))
 
 
@@ -75,11 +80,9 @@ def load(
     loader = inventory.group("loader")[0]
     what = ready(inventory.env, text)
     with what.run.locked():
+        outcome.heads(what.run)
         require(inventory, what.run, limits, options)
-        if loader.local:
-            said = _here(inventory, what, options)
-        else:
-            said = _there(loader, what, transport, inventory.shared_dir, options.argv())
+        said = _here(inventory, what, options) if loader.local else _there(inventory, what, transport, options.argv())
         keep(what.run, said)
     return said
 
@@ -92,11 +95,9 @@ def undo(inventory: Inventory, text: str, transport: Transport) -> dict[str, Any
     loader = inventory.group("loader")[0]
     what = ready(inventory.env, text)
     with what.run.locked():
+        outcome.heads(what.run)
         begin_undo(what.run)
-        if loader.local:
-            said = _undo_here(inventory, what)
-        else:
-            said = _there(loader, what, transport, inventory.shared_dir, ["--undo"])
+        said = _undo_here(inventory, what) if loader.local else _there(inventory, what, transport, ["--undo"])
         keep(what.run, said)
     return said
 
@@ -149,19 +150,16 @@ def _undo_here(inventory: Inventory, what: Ready) -> dict[str, Any]:
     return csv_to_database_undo(what.run.parts, inventory.home.secret("galera_loader.cnf"))
 
 
-def _there(
-    loader: Host, what: Ready, transport: Transport, shared: Path | None, arguments: Sequence[str]
-) -> dict[str, Any]:
+def _there(inventory: Inventory, what: Ready, transport: Transport, arguments: Sequence[str]) -> dict[str, Any]:
+    loader, again = inventory.group("loader")[0], f"ansible-playbook -i {inventory.path} provision.yml"
     session = transport.connect(loader)
     try:
         program = what.release / "bin" / "csv_to_database"
         if session.run(f"test -x {shlex.quote(str(program))}", _SECONDS).code != 0:
-            raise ReleaseError(
-                f"{loader.where} lacks {program}, the program of the run's release: ansible-playbook provision.yml"
-            )
-        folder = _share(what, shared) if shared else _bring(session, what)
+            raise ReleaseError(f"{loader.where} lacks {program}, the program of the run's release: {again}")
+        folder = _share(what, inventory.shared_dir) if inventory.shared_dir else _bring(session, what, again)
         command = shlex.join([str(program), str(folder), "--option-file", str(OPTION_FILE), "--json", *arguments])
-        return _follow(session, loader, command)
+        return _follow(session, loader, command, what.run)
     finally:
         session.close()
 
@@ -178,13 +176,16 @@ def _share(what: Ready, shared: Path) -> Path:
     return folder
 
 
-def _bring(session: Session, what: Ready) -> PurePosixPath:
-    """Copy the parts that the loader lacks; those that are there were put there whole."""
+def _bring(session: Session, what: Ready, again: str) -> PurePosixPath:
+    """Copy the parts that the loader lacks; those that are there were put there whole.
+
+    ``again`` provisions the loader.
+    """
     folder = LOADS / what.run.id
     place = shlex.quote(str(folder))
     made = session.run(f"umask 027 && mkdir -p {place} && rm -f {place}/.coming && ls {place}", _SECONDS)
     if made.code != 0:
-        raise UnreachableError(f"the loader cannot make {folder} ({made.err.strip()}): ansible-playbook provision.yml")
+        raise UnreachableError(f"the loader cannot make {folder} ({made.err.strip()}): {again}")
     there = set(made.out.split())
     for number, part in enumerate(what.parts, start=1):
         if part.name not in there:
@@ -196,7 +197,7 @@ def _bring(session: Session, what: Ready) -> PurePosixPath:
     return folder
 
 
-def _follow(session: Session, loader: Host, command: str) -> dict[str, Any]:
+def _follow(session: Session, loader: Host, command: str, run: Run) -> dict[str, Any]:
     """Run the program, its progress on our standard error; its last lines are the summary and a receipt."""
     mark = secrets.token_hex(8)
     said, last, code = "", "", None
@@ -210,7 +211,10 @@ def _follow(session: Session, loader: Host, command: str) -> dict[str, Any]:
             last = line
             sys.stderr.write(f"{line}\n")
     if code is None:
-        raise UnreachableError(f"the connection to {loader.where} broke during the load: run farm load again")
+        raise UnreachableError(
+            f"the connection to {loader.where} broke during the load: farm load {run.id} --inventory {run.env} goes on"
+            " with it"
+        )
     if not said:
         raise _error(code, last.removeprefix("csv_to_database: "))
     return dict(json.loads(said))

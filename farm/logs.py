@@ -47,7 +47,9 @@ def follow(run: Run, task: str, inventory: Inventory, transport: Transport, say:
     history = History(run.journal)
     try:
         if history.state(task) is None:
-            raise RunError(f"run {run.id} has no task {task}: farm status {run.id} --tsv lists them")
+            raise RunError(
+                f"run {run.id} has no task {task}: farm status {run.id} --inventory {run.env} --tsv lists them"
+            )
         followed = 0
         while (attempt := _next(run, task, history, followed)) is not None:
             followed = attempt.attempt
@@ -68,7 +70,10 @@ def _next(run: Run, task: str, history: History, followed: int) -> Attempt | Non
         if state not in _OPEN:
             return None
         if not held:
-            raise RunError(f"no head works at run {run.id}, where task {task} is {state}: farm resume {run.id}")
+            raise RunError(
+                f"no head works at run {run.id}, where task {task} is {state}:"
+                f" farm resume {run.id} --inventory {run.env}"
+            )
         gevent.sleep(_LOOK)
 
 

@@ -151,7 +151,7 @@ def _facts(host: Host, out: str, err: str) -> tuple[Facts | None, FarmError | No
         return None, UnreachableError(f"{host.where} answers nonsense ({error}): {err.strip() or out.strip()}")
     if "writable" not in said:
         return facts, ReleaseError(
-            f"user {host.user} cannot write {ROOT} on {host.name}: ansible-playbook provision.yml"
+            f"user {host.user} cannot write {ROOT} on {host.name}: ansible-playbook -i INVENTORY provision.yml"
         )
     return facts, None
 

@@ -102,9 +102,15 @@ def _rebuilt(figure: Figure) -> tuple[str, ...]:
 
 
 def runs(found: Sequence[Overview]) -> None:
-    """One line a run."""
-    rows = [(each.run, each.state, f"{each.done} of {each.tasks}", "yes" if each.loaded else "") for each in found]
-    table("Runs", ("run", "state", "tasks done", "loaded"), rows)
+    """One line a run, and below with what heads ended that did not end well, the last ones first."""
+    table("Runs", ("run", "state", "tasks done", "loaded", "exit"), map(_run, found))
+    ended = [(each.run, each.outcome) for each in reversed(found) if each.outcome and each.outcome.exit]
+    _some([f"{name} ended with {outcome.words.partition(chr(10))[0]}" for name, outcome in ended])
+
+
+def _run(each: Overview) -> tuple[str, ...]:
+    code = str(each.outcome.exit) if each.outcome else ""
+    return each.run, each.state, f"{each.done} of {each.tasks}", "yes" if each.loaded else "", code
 
 
 def prune(pruned: "Pruned") -> None:
@@ -173,6 +179,8 @@ def _books(summary: Summary) -> None:
         f"without {name}, which farm_given does not name: NULL in {', '.join(features)}"
         for name, features in summary.without.items()
     ])  # fmt: skip
+    if summary.outcome and summary.outcome.exit:
+        print(f"its head ended with {summary.outcome.words}")
     if summary.unread:
         print(f"{len(summary.unread):,} objects could not be read:")
         _some(summary.unread)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 import gevent
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.measure import Measurement
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -18,6 +19,7 @@ _PLAIN = (5.0, 60.0)
 """Seconds between lines where there is no terminal: at first, and when the run has gone on for 20 minutes."""
 _WIDTH = 120
 """Columns where there is no terminal."""
+_ENDLESS = 10_000
 _TASKS = 6
 """Running tasks named in a worker's line."""
 _BLOCKS = 16
@@ -166,11 +168,25 @@ def size(number: float) -> str:
 def table(
     title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], total: Sequence[str] | None = None
 ) -> None:
-    """Print a table on standard output; the first column is text, the others are numbers."""
+    """Print a table on standard output; the first column is text, the others are numbers.
+
+    Where it would have to break words, rows come one below the other, a line a value.
+    """
+    rows = list(rows)
+    console = Console(width=None if sys.stdout.isatty() else _WIDTH)
     drawn = Table(title=title, title_justify="left", show_footer=total is not None)
     for position, column in enumerate(columns):
         justify = "left" if position == 0 else "right"
         drawn.add_column(column, justify=justify, footer=total[position] if total else "", overflow="fold")  # type: ignore[arg-type]
     for row in rows:
         drawn.add_row(*row)
-    Console(width=None if sys.stdout.isatty() else _WIDTH).print(drawn)
+    if Measurement.get(console, console.options.update(width=_ENDLESS), drawn).minimum <= console.width:
+        console.print(drawn)
+        return
+    records = [title]
+    for row in (*rows, *([total] if total else [])):
+        records += [
+            "",
+            *(f"{name}: {value}" if name else value for name, value in zip(columns, row, strict=True) if value),
+        ]
+    console.print(Text("\n".join(records)), overflow="fold")

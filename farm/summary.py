@@ -2,13 +2,15 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from farm import outcome
 from farm.errors import Exit, RunError
 from farm.events import State
 from farm.history import History
 from farm.journal import Journal
+from farm.outcome import Outcome
 from farm.runs import Run, every
 
 
@@ -38,7 +40,7 @@ class Summary:
     held: int
     cancelled: int
     seconds: float
-    """Of all heads that worked at it; of one that goes on, until what happened last."""
+    """Of all heads that worked at it; of one that lives or has died, until what happened last."""
     interrupted: bool
     results: Mapping[str, int]
     workers: Mapping[str, WorkerShare]
@@ -48,6 +50,8 @@ class Summary:
     """Tasks that failed or are held: id, state, reason."""
     without: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Inputs that the environment has no source of, and the features that are NULL for that."""
+    outcome: Outcome | None = None
+    """With what its last head ended."""
 
     @property
     def exit(self) -> Exit:
@@ -80,7 +84,7 @@ def summarise(run: Run, journal: Journal) -> Summary:
         environment=run.env,
         submitted=sum(counts.values()),
         **{state.value: counts.get(state, 0) for state in (State.DONE, State.FAILED, State.HELD, State.CANCELLED)},
-        seconds=round(meta.get("seconds", 0.0), 3),
+        seconds=round(journal.worked(), 3),
         interrupted=bool(meta.get("interrupted")),
         results=dict(results),
         workers={
@@ -90,6 +94,7 @@ def summarise(run: Run, journal: Journal) -> Summary:
         unread=tuple(unread),
         troubles=tuple(journal.troubles()),
         without=meta.get("without", {}),
+        outcome=outcome.of(meta),
     )
 
 
@@ -97,8 +102,7 @@ def read(run: Run) -> Summary:
     """The summary of a run of this head. Raises RunError where its journal cannot be read."""
     history = History(run.journal)
     try:
-        summary = summarise(run, history)
-        return summary if "ended" in history.meta() else replace(summary, seconds=round(history.span(), 3))
+        return summarise(run, history)
     finally:
         history.close()
 
@@ -113,6 +117,8 @@ class Overview:
     tasks: int
     done: int
     loaded: bool
+    outcome: Outcome | None = None
+    """With what its last head ended, one that loaded it too."""
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -139,4 +145,4 @@ def overview_of(run: Run) -> Overview:
         state = "unfinished"
     else:
         state = "interrupted" if meta.get("interrupted") else "ended"
-    return Overview(run.id, state, sum(counts.values()), counts.get(State.DONE, 0), loaded)
+    return Overview(run.id, state, sum(counts.values()), counts.get(State.DONE, 0), loaded, outcome.of(meta))

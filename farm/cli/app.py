@@ -6,8 +6,9 @@ from pkgutil import iter_modules
 import typer
 
 import farm.cli
+from farm import outcome
 from farm.ending import ending
-from farm.help import finish
+from farm.help import finish, fit
 
 app = typer.Typer(
     name="farm",
@@ -25,5 +26,6 @@ finish(app)
 
 def run() -> None:
     """Run the CLI."""
-    with ending("farm"):
+    fit(app)
+    with ending("farm"), outcome.kept():
         app()

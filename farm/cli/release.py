@@ -35,7 +35,7 @@ def list_(inventory: From = "lab", as_json: AsJson = False) -> None:
     found = listing.listing(environment, SshTransport(environment.home.known_hosts))
     _say(found, as_json)
     standing.require_all(found.standings)
-    standing.agreed(found.standings)
+    standing.agreed(found.standings, found.env)
 
 
 def show(

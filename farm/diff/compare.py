@@ -70,7 +70,7 @@ class _Comparison:
         if needed := {survey.key.name, *survey.guard.columns}.intersection(self._lacking):
             raise GaleraError(
                 f"table {TABLE} at {self.node.address} lacks {', '.join(sorted(needed))}, without which no rows can be"
-                " compared: farm schema diff"
+                f" compared: farm schema diff --inventory {self.account.environment}"
             )
         self._empty = not self.node.rows(f"SELECT 1 FROM {TABLE} LIMIT 1")  # noqa: S608
 

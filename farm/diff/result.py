@@ -116,7 +116,7 @@ def lines(diff: Diff) -> Iterator[str]:
     if diff.window != diff.table_window:
         yield f"  the run has the window {diff.window}, the table {diff.table_window}: the guard compares times alone"
     if diff.lacking:
-        yield f"  the table lacks {', '.join(diff.lacking)}: farm schema diff"
+        yield f"  the table lacks {', '.join(diff.lacking)}: farm schema diff --inventory {diff.environment}"
     yield from _table(diff)
 
 

@@ -16,7 +16,7 @@ def columns(node: Node, account: Account) -> list[tuple[str, str]]:
     if not found:
         raise GaleraError(
             f"{node.address} has no table {TABLE} in database {account.database} that {account.user} can see:"
-            " ansible-playbook provision.yml makes it"
+            " ansible-playbook -i INVENTORY provision.yml makes it"
         )
     return found
 
@@ -50,5 +50,5 @@ def require_declared(node: Node, account: Account, sql: Merge) -> None:
     if missing := alters(survey, {**dict(columns(node, account)), **as_declared}, indexes, TABLE):
         raise GaleraError(
             f"table {TABLE} at {node.address} is not as the features are declared; nothing was loaded. It needs:"
-            f" {' '.join(missing)} (farm schema diff)"
+            f" {' '.join(missing)} (farm schema diff --inventory {account.environment})"
         )

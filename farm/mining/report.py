@@ -36,7 +36,8 @@ def mined(summary: Summary, told: Mapping[str, Any] | None, out: Path) -> None:
         _errors(told["failed"], told["errors"])
     else:
         print(f"{out} is not there yet: its parts wait in {dataset.incoming_of(out, summary.run)}, farm resume"
-              f" {summary.run} goes on with them, farm prune takes them away")  # fmt: skip
+              f" {summary.run} --inventory {summary.environment} goes on with them,"
+              " farm prune takes them away")  # fmt: skip
 
 
 def _errors(failed: int, kinds: Sequence[Mapping[str, Any]]) -> None:

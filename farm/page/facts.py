@@ -1,7 +1,8 @@
 """What a page tells of a run, read from its folder. No host is asked, and nothing is written."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,16 @@ from farm.summary import Summary, overview_of, read
 FAILURES = 60
 """Failed attempts that are told one by one, those that failed for good first."""
 EVENTS = 500
+"""The last ones."""
+_FAILURES = 110_000
+_EVENTS = 90_000
+"""Bytes of all of them in the page, at most. With the table's and the other parts' it stays below a megabyte."""
 _TAIL = 2_400
 """Bytes of the end of a log."""
 _COMMAND = 600
+"""Characters of a command, and of a reason."""
+_FRAME = 100
+"""Bytes of the elements around one of them, about."""
 
 
 def facts(run: Run) -> dict[str, Any]:
@@ -37,6 +45,8 @@ def facts(run: Run) -> dict[str, Any]:
         sheet.place()
         done = list(history.done())
         happened = history.happened()
+        events = _events(happened)
+        shown = _fitting(reversed(events[-EVENTS:]), _EVENTS)[::-1]
         failures = _failures(run, history, summary, failed)
     finally:
         history.close()
@@ -45,16 +55,20 @@ def facts(run: Run) -> dict[str, Any]:
     return {
         "run": run,
         "meta": meta,
-        "command": " ".join([Path(word).name if at == 0 else word for at, word in enumerate(meta.get("argv", ()))]),
+        "command": _cut(
+            " ".join([Path(word).name if at == 0 else word for at, word in enumerate(meta.get("argv", ()))]),
+            10 * _COMMAND,
+        ),
         "state": overview_of(run).state,
         "summary": summary,
         "open": summary.submitted - summary.done - summary.failed - summary.held - summary.cancelled,
         "begun": utc(begun),
         "ended": utc(meta["ended"]) if "ended" in meta else None,
-        "seconds": seconds,
+        "worked": max(summary.seconds, 0.001),
         "attempts": _totals(summary),
         "workers": [_worker(name, summary, sheet, meta, happened) for name in sorted({*meta["workers"], *sheet.lanes})],
-        "events": _events(happened)[-EVENTS:],
+        "events": shown,
+        "events_left_out": len(events) - len(shown),
         "failures": failures,
         "failed": len(failed),
         "load": _json(run.load / "summary.json"),
@@ -76,8 +90,7 @@ def _span(history: History, meta: Mapping[str, Any]) -> tuple[float, float]:
     """When the run began, and the seconds until what happened last."""
     if "begun" not in meta:
         raise RunError(f"the journal {history.path} does not say when its run began")
-    seconds = max(history.span(), meta.get("ended", 0.0) - meta["begun"])
-    return meta["begun"], max(seconds, 0.001)
+    return meta["begun"], max(history.span(), 0.001)
 
 
 def _totals(summary: Summary) -> dict[str, int]:
@@ -94,6 +107,7 @@ def _worker(
     name: str, summary: Summary, sheet: Sheet, meta: Mapping[str, Any], happened: list[tuple[float, str, str, str]]
 ) -> dict[str, Any]:
     share, slots = summary.workers.get(name), meta["workers"].get(name, 0)
+    had = max(slots, len(sheet.lanes.get(name, ())))  # more than now, where it was resumed with fewer
     busy = sheet.busy.get(name, 0.0)
     states = share.attempts if share else {}
     return {
@@ -101,7 +115,7 @@ def _worker(
         "slots": slots,
         "done": share.done if share else 0,
         "results": share.results if share else {},
-        "busy": busy / (slots * sheet.seconds) if slots else 0.0,
+        "busy": busy / (had * sheet.seconds) if had else 0.0,
         "failed": states.get("failed", 0) + states.get("refused", 0),
         "lost": sum(worker == name and what == "lost" for _, worker, what, _ in happened),
     }
@@ -134,15 +148,30 @@ def _failures(run: Run, history: History, summary: Summary, failed: list[Attempt
     states = {task: state for task, state, _ in summary.troubles}
     chosen = sorted(failed, key=lambda each: each.task not in states)[:FAILURES]
     commands = history.commands([each.task for each in chosen])
-    return [
+    told = (
         {
             "attempt": each,
+            "reason": _cut(each.reason or each.state, _COMMAND),
             "task_state": states.get(each.task, ""),
             "command": _cut(commands[each.task], _COMMAND),
             "log": _tail(run.logs / f"{each.task}.{each.attempt}.log"),
         }
         for each in chosen
-    ]
+    )
+    return _fitting(told, _FAILURES)
+
+
+def _fitting(told: Iterable[dict[str, Any]], most: int) -> list[dict[str, Any]]:
+    """As many of them as make no more than ``most`` bytes of the page."""
+    chosen = []
+    for each in told:
+        most -= _FRAME + sum(
+            len(escape(value, quote=False).encode()) for value in each.values() if isinstance(value, str)
+        )
+        if most < 0:
+            break
+        chosen.append(each)
+    return chosen
 
 
 def _cut(text: str, most: int) -> str:

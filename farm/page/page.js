@@ -147,7 +147,7 @@
   }
   const table = data.table;
   live(document.getElementById("attempts"), table.task.map((task, at) => {
-    const state = table.states[table.state[at]], why = table.reason[at] ?? "";
+    const state = table.states[table.state[at]], why = table.reasons[table.why[at]];
     const values = [task, table.attempt[at], table.workers[table.worker[at]], table.slot[at], state, table.start[at], table.wall[at], why];
     const draw = () => {
       const row = document.createElement("tr");

@@ -1,5 +1,6 @@
 """Writes the page: the template, with style and script put in. The only module that knows Jinja."""
 
+from html import escape
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader
@@ -16,10 +17,16 @@ def page(run: Run) -> str:
     environment = Environment(
         loader=PackageLoader("farm.page", "."), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"clock": clock, "size": size, "number": lambda value: f"{value:,}"}
+    environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":")}
+    environment.filters |= {"text": _text, "clock": clock, "size": size, "number": lambda value: f"{value:,}"}
     here = Path(__file__).parent
     style, script = (Markup((here / name).read_text(encoding="utf-8")) for name in ("page.css", "page.js"))  # noqa: S704
     return environment.get_template("page.html.j2").render(style=style, script=script, **facts(run))
+
+
+def _text(value: str) -> Markup:
+    """Escaped for between tags, where quotes mean nothing: of a log they are many."""
+    return Markup(escape(value, quote=False))  # noqa: S704
 
 
 def write(run: Run, out: Path) -> None:
@@ -27,7 +34,7 @@ def write(run: Run, out: Path) -> None:
     text = page(run)
     fresh = out.with_name(f".{out.name}.part")
     try:
-        fresh.write_text(text, encoding="utf-8")
+        fresh.write_text(text, encoding="utf-8", errors="replace")
         fresh.replace(out)
     except OSError as error:
         raise InputError(f"{out} cannot be written: {error.strerror or error}") from None

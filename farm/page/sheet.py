@@ -1,5 +1,6 @@
 """Attempts as pictures and a table hold them: slots over time, the rate, durations; small for many tasks, too. Pure."""
 
+import json
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,13 +21,16 @@ LINES = 160
 """More slots than these are drawn as one line a worker, and no more workers than these are drawn."""
 ROWS = 10_000
 """Attempts that the table holds."""
-_TEXT = 300_000
-"""Characters of names and reasons in the table, at most."""
+_BYTES = 430_000
+"""Of the table as the page has it, at most."""
+_NUMBERS = 32
+"""Bytes of a row beside its names, at most."""
 _JITTER = 0.005
 """Seconds by which an attempt may seem to begin before the one before it in its slot ended."""
 _IDLE, _DONE, _AGAIN, _RUNNING, _LOST, _FAILED = range(6)
 _LETTERS = "_abrlf"
 STATES = ("accepted", "exited", "sent", "lost", "missed", "killed", "refused", "failed")
+GOOD = ("accepted", "exited")
 _CODES = {"sent": _RUNNING, "lost": _LOST, "missed": _LOST, "killed": _LOST, "refused": _FAILED, "failed": _FAILED}
 
 
@@ -51,10 +55,12 @@ class Sheet:
     busy: dict[str, float] = field(default_factory=dict)
     """Seconds of all attempts, by worker."""
     walls: "array[float]" = field(default_factory=lambda: array("d"))
-    left_out: int = 0
-    _rows: list[tuple[Any, ...]] = field(default_factory=list)
+    _good: list[tuple[Any, ...]] = field(default_factory=list)
+    _bad: list[tuple[Any, ...]] = field(default_factory=list)
+    """Rows of the table, ``ROWS`` of either kind at most."""
+    _all: int = 0
+    _all_bad: int = 0
     _unplaced: list[Attempt] = field(default_factory=list)
-    _text: int = 0
 
     def add(self, each: Attempt) -> None:
         """Take an attempt; one whose slot nobody told waits for ``place``."""
@@ -81,16 +87,15 @@ class Sheet:
         lane.attempts += 1
         self._draw(lane, start, end, each.state)
         self.busy[each.worker] = self.busy.get(each.worker, 0.0) + end - start
-        good = each.state in ("accepted", "exited")
+        good = each.state in GOOD
         if good and each.wall is not None:
             self.walls.append(each.wall)
-        reason = (each.reason or "")[:200]
-        self._text += len(each.task) + len(reason)
-        if self._text > _TEXT or (len(self._rows) >= ROWS and good):
-            self.left_out += 1
-            return
-        wall = each.wall if each.wall is not None else end - start
-        self._rows.append((each.task[:80], each.attempt, each.worker, lane.number, each.state, start, wall, reason))
+        self._all += 1
+        self._all_bad += not good
+        rows = self._good if good else self._bad
+        if len(rows) < ROWS:
+            wall, reason = each.wall if each.wall is not None else end - start, (each.reason or "")[:200]
+            rows.append((each.task[:80], each.attempt, each.worker, lane.number, each.state, start, wall, reason))
 
     def _free(self, lanes: dict[int, _Lane], start: float, end: float) -> _Lane:
         """The first slot in which nothing else went on, its first and last column left aside; else a new one."""
@@ -148,10 +153,11 @@ class Sheet:
         }
 
     def table(self) -> dict[str, Any]:
-        """The rows by column, workers and states as numbers."""
-        workers = sorted(self.lanes)
-        place, state = {name: at for at, name in enumerate(workers)}, {name: at for at, name in enumerate(STATES)}
-        columns = list(zip(*sorted(self._rows, key=lambda row: row[5]), strict=True)) or [()] * 8
+        """The rows by column, in the order of their starts; workers, states and reasons as numbers."""
+        rows = sorted(self._chosen(), key=lambda row: row[5])
+        workers, reasons = sorted(self.lanes), list(dict.fromkeys(row[7] for row in rows))
+        place, state, why = ({name: at for at, name in enumerate(names)} for names in (workers, STATES, reasons))
+        columns = list(zip(*rows, strict=True)) or [()] * 8
         return {
             "workers": workers,
             "states": STATES,
@@ -162,9 +168,30 @@ class Sheet:
             "state": [state[each] for each in columns[4]],
             "start": [round(each, 2) for each in columns[5]],
             "wall": [round(each, 3) for each in columns[6]],
-            "reason": {at: reason for at, reason in enumerate(columns[7]) if reason},
-            "left_out": self.left_out,
+            "why": [why[each] for each in columns[7]],
+            "reasons": reasons,
+            "left_out": self._all - len(rows),
+            "left_out_bad": self._all_bad - sum(row[4] not in GOOD for row in rows),
         }
+
+    def _chosen(self) -> list[tuple[Any, ...]]:
+        """What has room: half of it for what did not end well, the rest for what did, then for more of the first."""
+        chosen: list[tuple[Any, ...]] = []
+        reasons, used = set[str](), 0
+        good, bad = iter(self._good), iter(self._bad)
+        for rows, share in ((bad, 0.5), (good, 1), (bad, 1)):
+            while len(chosen) < share * ROWS and (row := next(rows, None)):
+                used += _NUMBERS + _encoded(row[0]) + (0 if row[7] in reasons else _encoded(row[7]))
+                if used > share * _BYTES:
+                    break
+                reasons.add(row[7])
+                chosen.append(row)
+        return chosen
+
+
+def _encoded(text: str) -> int:
+    """Bytes of a text in the page's JSON, where what means something in HTML is written as \\u003c."""
+    return len(json.dumps(text, ensure_ascii=False).encode(errors="replace")) + 5 * sum(map(text.count, "<>&'")) + 1
 
 
 def rates(done: Sequence[tuple[float, int]], begun: float, seconds: float) -> list[float]:

@@ -27,7 +27,8 @@ def remove(inventory: Inventory, given: Collection[str], passwords: bool, write:
     """
     if living := [run.id for run in every(inventory.env) if run.is_held()]:
         raise LockedError(
-            f"{', '.join(living)} goes on in environment {inventory.env}: wait for its end, or farm cancel {living[0]}"
+            f"{', '.join(living)} goes on in environment {inventory.env}: wait for its end, or"
+            f" farm cancel {living[0]} --inventory {inventory.env}"
         )
     home = inventory.home
     forgotten = {*given} & {*CASSANDRA, *GALERA} | {*(_of_our_own(inventory) if passwords else ())}

@@ -73,5 +73,5 @@ def require(wrong: Mapping[str, Sequence[str]], digest: str) -> None:
     if spoilt := [name for name, said in wrong.items() if said]:
         raise ReleaseError(
             f"release {digest[:12]} is not as it was installed on {', '.join(spoilt)}: remove its RELEASE.json"
-            " there, and run ansible-playbook provision.yml from its sources"
+            " there, and run ansible-playbook -i INVENTORY provision.yml from its sources"
         )

@@ -20,7 +20,7 @@ def find(found: Listing, text: str | None) -> str:
     Raises ReleaseError where there is none or more than one.
     """
     if text is None:
-        return agreed(found.standings)
+        return agreed(found.standings, found.env)
     named = [digest for digest in found.digests if text and digest.startswith(text)]
     if len(named) != 1:
         known = ", ".join(map(short, named or found.digests)) or "none"

@@ -120,8 +120,11 @@ def _complete(digest: str | None, releases: Iterable[Installed]) -> str | None:
     return digest if any(each.digest == digest for each in releases) else None
 
 
-def agreed(standings: Sequence[Standing]) -> str:
-    """The release that is current on every host that could be asked. Raises ReleaseError that names who has what."""
+def agreed(standings: Sequence[Standing], env: str) -> str:
+    """The release that is current on every host of ``env`` that could be asked.
+
+    Raises ReleaseError that names who has what.
+    """
     by_release: dict[str | None, list[str]] = {}
     for each in standings:
         if each.error is None:
@@ -131,8 +134,9 @@ def agreed(standings: Sequence[Standing]) -> str:
     who = "; ".join(f"{', '.join(names)}: {short(name) if name else 'none'}" for name, names in by_release.items())
     what = "differ" if len(by_release) > 1 else "are not known"
     raise ReleaseError(
-        f"the hosts' current releases {what} ({who or 'no host could be asked'}): farm upgrade brings all to the"
-        " sources as they are, farm release rollback takes back what an upgrade began"
+        f"the hosts' current releases {what} ({who or 'no host could be asked'}): farm upgrade --inventory {env}"
+        f" brings all to the sources as they are, farm release rollback --inventory {env} takes back what an upgrade"
+        " began"
     )
 
 

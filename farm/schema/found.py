@@ -49,7 +49,7 @@ def at(node: Node, account: Account) -> tuple[Found, bool]:
     if TABLE not in known:
         raise GaleraError(
             f"{node.address} has no table {TABLE} in database {account.database} that {account.user} can see:"
-            " ansible-playbook provision.yml makes it"
+            " ansible-playbook -i INVENTORY provision.yml makes it"
         )
     definition = str(node.rows(_DEFINITION)[0][1])
     return parse(definition, known[TABLE]), lock.TABLE in known

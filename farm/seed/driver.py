@@ -13,8 +13,7 @@ from typing import Any, Literal, TextIO
 import numpy as np
 
 from farm.errors import CassandraError, InputError, SetupError
-from farm.home import Home
-from farm.inventory import load
+from farm.inventory import Inventory, load
 from farm.lab import find
 from farm.seed import files, simulate, store, tables
 from farm.seed.node import Node
@@ -117,7 +116,7 @@ def seed(source: Source, existing: Existing, keyspace: str = KEYSPACE, stream: T
     stream = stream or sys.stderr
     inventory = load("lab")
     node = Node(find(inventory.group("managed_cassandra")[0].name))
-    with _tables(inventory.home, node, keyspace, source) as there:
+    with _tables(inventory, node, keyspace, source) as there:
         filled = [each for each in there.values() if not each.empty()]
         if filled and existing == "refuse":
             raise InputError(
@@ -140,11 +139,14 @@ def seed(source: Source, existing: Existing, keyspace: str = KEYSPACE, stream: T
 
 
 @contextmanager
-def _tables(home: Home, node: Node, keyspace: str, source: Source) -> Iterator[dict[str, store.Table]]:
+def _tables(inventory: Inventory, node: Node, keyspace: str, source: Source) -> Iterator[dict[str, store.Table]]:
     """Those of the survey's tables that are there; raises CassandraError where one that is to be filled is not."""
-    secret = home.secret("cassandra_admin")
+    secret = inventory.home.secret("cassandra_admin")
     if not secret.exists():
-        raise SetupError(f"there is no {secret}: run ansible-playbook provision.yml, which makes Cassandra's accounts")
+        raise SetupError(
+            f"there is no {secret}: run ansible-playbook -i {inventory.path} provision.yml, which makes"
+            " Cassandra's accounts"
+        )
     account = store.Account(ACCOUNT, secret.read_text().strip())
     first, *others = source.survey.tables
     with store.connect(node.host.address, 9042, account, keyspace, first.name, cql_name(first.key.name)) as opened:
@@ -155,7 +157,8 @@ def _tables(home: Home, node: Node, keyspace: str, source: Source) -> Iterator[d
                 found[table.name] = there
         if absent := [name for name in source.tables if name not in found]:
             raise CassandraError(
-                f"{node.host.name} has no table {keyspace}.{absent[0]}: run ansible-playbook provision.yml"
+                f"{node.host.name} has no table {keyspace}.{absent[0]}:"
+                f" run ansible-playbook -i {inventory.path} provision.yml"
             )
         yield found
 

@@ -86,7 +86,9 @@ def _reason(log: str) -> str:
 def _compile(jars: Path, classes: Path) -> Path:
     """The folder of the compiled program, made when its source or the jars are others than before."""
     if not any(jars.glob("cassandra-all-*.jar")):
-        raise SetupError(f"{jars} lacks Cassandra's jars: run ansible-playbook provision.yml, which fetches them")
+        raise SetupError(
+            f"{jars} lacks Cassandra's jars: run ansible-playbook -i inventory/lab provision.yml, which fetches them"
+        )
     names = "\n".join(sorted(path.name for path in jars.iterdir()))
     folder = classes / hashlib.sha256(SOURCE.read_bytes() + names.encode()).hexdigest()[:16]
     if folder.exists():

@@ -90,7 +90,9 @@ def connect(
         session: Any = cluster.connect()
         known = cluster.metadata.keyspaces.get(keyspace)
         if known is None or table.lower() not in known.tables:
-            raise CassandraError(f"{where} has no table {keyspace}.{table}: run ansible-playbook provision.yml")
+            raise CassandraError(
+                f"{where} has no table {keyspace}.{table}: run ansible-playbook -i inventory/lab provision.yml"
+            )
         yield Table(keyspace, table, session, key)
     except NoHostAvailable as error:
         reason = "; ".join(str(each) for each in error.errors.values())

@@ -48,7 +48,7 @@ def check(shown: bytes, allowed: list[Pinned], where: str, file: Path) -> None:
     if not allowed:
         raise HostKeyError(
             f"no key of {where} is pinned in {file}; it shows {fingerprint(shown)}:"
-            " pin it there once you know that it is the host's own (ansible-playbook provision.yml)"
+            " pin it there once you know that it is the host's own (ansible-playbook -i INVENTORY provision.yml)"
         )
     raise HostKeyError(
         f"{where} shows another key than the one pinned: it shows {fingerprint(shown)}, and {file} has"

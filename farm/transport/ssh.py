@@ -300,14 +300,15 @@ class SshTransport:
 
     def connect(self, host: Host) -> SshSession:
         if not host.key.exists():
-            raise SetupError(f"the farm's key {host.key} is not there: ansible-playbook provision.yml")
+            raise SetupError(f"the farm's key {host.key} is not there: ansible-playbook -i INVENTORY provision.yml")
         try:
             return SshSession(host, _Client(host, self.pins))
         except FarmError:
             raise
         except AuthenticationError as error:
             raise UnreachableError(
-                f"{host.where} refuses user {host.user} with the key {host.key}: ansible-playbook provision.yml"
+                f"{host.where} refuses user {host.user} with the key {host.key}:"
+                " ansible-playbook -i INVENTORY provision.yml"
             ) from error
         except Exception as error:  # the library raises whatever its parts raise
             raise UnreachableError(f"{host.where} does not answer: {_reason(error)}") from error

@@ -35,9 +35,9 @@ def load(path: Path) -> Settings:
         read: dict[str, Any] = json.loads(path.read_text())
         settings = Settings(**{field.name: read[field.name] for field in fields(Settings)})
     except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read ({error}): run ansible-playbook provision.yml") from error
+        raise InputError(f"{path} cannot be read ({error}): run ansible-playbook -i INVENTORY provision.yml") from error
     except (KeyError, TypeError) as error:
-        raise InputError(f"{path} lacks {error}: run ansible-playbook provision.yml") from error
+        raise InputError(f"{path} lacks {error}: run ansible-playbook -i INVENTORY provision.yml") from error
     if not settings.contact_points:
         raise InputError(f"{path} names no contact points of Cassandra")
     if not re.fullmatch(r"\w+", settings.keyspace):

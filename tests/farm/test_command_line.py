@@ -1,23 +1,27 @@
 """The command line's manners: examples, completion, narrow terminals, colours, pipes."""
 
 import os
+import re
 import shlex
 import subprocess
 import sys
+from collections import Counter
 from itertools import takewhile
 from pathlib import Path
 
 import pytest
 import terminal
 from command import ROOT, farm
+from typer import rich_utils
 from typer.main import get_command
+from typer.testing import CliRunner
 
 from farm import journal as record
 from farm import runs
 from farm.cli.app import app
 from farm.docs import verbs
 from farm.errors import Exit
-from farm.help import EXAMPLES
+from farm.help import EXAMPLES, fit
 from farm.home import Home
 from farm.journal import Journal, Task
 from farm.runs import Run
@@ -85,7 +89,59 @@ def test_help_and_tables_fit_narrow_terminals(columns: int) -> None:
     for words in (["--help"], ["rebuild", "--help"], ["runs"], ["status", "last"]):
         seen = terminal.run([FARM, *words], 1000, 60, {"COLUMNS": str(columns), "NO_COLOR": "1"})
         drawn = [line for line in seen.screen.shown if line[0] in "┏┃│└╭╰┡├"]
-        assert max(map(len, drawn)) <= columns, words
+        assert max(map(len, drawn), default=0) <= columns, words
+
+
+PAGES = ["", *dict.fromkeys(" ".join(path.split()[:at]) for path in EVERY for at in (1, 2, 3))]
+
+
+def squeezed(text: str) -> str:
+    """Without what a page folds at and draws."""
+    return re.sub(r"[\s─│╭╮╰╯]", "", text)
+
+
+def helped(width: int, words: list[str]) -> str:
+    """What --help prints at that width, in this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLUMNS", str(width))
+        patch.setattr(rich_utils, "MAX_WIDTH", width)
+        patch.setattr(app, "rich_markup_mode", "rich")
+        patch.setattr(app.info, "context_settings", None)
+        fit(app)
+        return str(CliRunner().invoke(app, [*words, "--help"]).stdout)
+
+
+@pytest.mark.parametrize("width", [24, 40, 60, 79, 80, 120])
+def test_help_loses_no_text_at_any_width(width: int) -> None:
+    for page in PAGES:
+        said = helped(width, page.split())
+        assert "…" not in said, page
+        assert width < 50 or max(map(len, said.splitlines())) <= max(width, 80), page
+        command = get_command(app)
+        for word in page.split():
+            command = command.commands[word]  # type: ignore[attr-defined]
+        text = squeezed(said)
+        wanted = [name for each in command.params for name in each.opts if name.startswith("--")]
+        if width < 80:
+            wanted += [str(getattr(each, "help", None) or "") for each in command.params]
+        for member in getattr(command, "commands", {}).values():
+            wanted += [str(member.name)] + ([str(member.short_help)] if width < 80 else [])
+        assert [each for each in wanted if squeezed(each) not in text] == [], page
+
+
+@pytest.mark.parametrize("columns", [24, 40, 60, 100, 160])
+def test_a_table_loses_no_text_at_any_width(columns: int) -> None:
+    heads = ("worker", "address", "cores", "memory free", "release", "state")
+    row = ("cassandra-long-worker-name-17.example.org", "198.18.77.12", "64", "12.3 GiB", "0123456789ab", "no key")
+    program = f"from farm.show import table; table('Workers', {heads}, [{row}], {('all', '', '64', '', '', '')})"
+    seen = terminal.run([sys.executable, "-c", program], columns, 60, {})
+    if columns < 100:
+        said = squeezed("".join(seen.screen.shown))
+        assert all(squeezed(f"{head}: {value}") in said for head, value in zip(heads, row, strict=True))
+        assert "worker:allcores:64" in said
+    else:
+        drawn = re.sub(r"[^\x00-\x7f]", "", squeezed("".join(seen.screen.shown)))
+        assert Counter(drawn) == Counter(squeezed("".join(("Workers", *heads, *row, "all", "64"))))
 
 
 def test_nobody_gets_colours_who_does_not_want_them() -> None:
@@ -107,6 +163,20 @@ def piped(words: str, reader: str) -> tuple[int, str, str]:
 def test_who_reads_a_few_lines_only_sees_no_traceback(words: str) -> None:
     code, said, errors = piped(words, "sh -c 'exec 0<&-'")
     assert (code, said, errors) == (Exit.CLOSED, "", "")
+
+
+@pytest.mark.parametrize(
+    "words", ["runs", "runs --json", "--help", "rebuild --help", "status last --tsv", "events last", "metrics last"]
+)
+def test_a_full_disk_behind_the_output_is_a_sentence(words: str) -> None:
+    line = f"{shlex.quote(FARM)} {words} > /dev/full"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, cwd=ROOT, timeout=60, check=False)
+    assert done.returncode == Exit.INPUT
+    assert done.stderr == (
+        "farm: the output cannot be written (No space left on device): make room there, or write elsewhere\n"
+    )
+    quiet = subprocess.run(["bash", "-c", f"{line} 2>&1"], cwd=ROOT, timeout=60, check=False)
+    assert quiet.returncode == Exit.INPUT
 
 
 def test_all_of_the_output_goes_through_a_pipe() -> None:

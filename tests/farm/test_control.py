@@ -17,6 +17,7 @@ from heads import Head, Living, books, eventually, head, holders, on, rows
 
 from farm.errors import Exit
 from farm.runs import Run, every
+from farm.summary import read
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(200)]
 
@@ -177,6 +178,10 @@ def test_a_detached_run_outlives_the_session_that_began_it(mine: Head) -> None:
     eventually(lambda: not run.is_held(), "the run ends")
     assert books(run, 10, ("w1",)) == {"done": 10}
     assert "10 tasks = 10 done" in run.head_log.read_text()
+    eventually(lambda: read(run).outcome is not None, "its head notes with what it ends")
+    said = read(run).outcome
+    assert said
+    assert said.exit == Exit.OK
 
 
 @pytest.mark.parametrize("hears", [signal.SIG_DFL, signal.SIG_IGN], ids=["told of it", "not told of it"])

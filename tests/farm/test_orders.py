@@ -134,7 +134,7 @@ def test_an_order_that_cannot_be_carried_out_changes_nothing(
 
 
 def test_workers_of_a_run_without_a_head_cannot_be_drained(ended: Run) -> None:
-    with pytest.raises(RunError, match="is not running"):
+    with pytest.raises(RunError, match=f"is not running: farm resume {ended.id} --inventory test takes"):
         control.worker("test", ended.id, "drain", "w1")
 
 

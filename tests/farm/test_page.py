@@ -101,6 +101,12 @@ def test_its_numbers_are_the_journals(run: Run, open_: Open) -> None:
         every = list(history.attempts())
     assert attempts == sum(kinds) == len(every) == len(column(page, "attempts", 1))
     assert column(page, "attempts", 5).count("failed") == sum(each.state == "failed" for each in every) > 5
+    reasons = {(each.task, str(each.attempt)): each.reason or "" for each in every}
+    drawn = zip(*(column(page, "attempts", number) for number in (1, 2, 8)), strict=True)
+    assert {(task, attempt): why for task, attempt, why in drawn} == reasons
+    found = json.loads(page.inner_text("#data"))["durations"]
+    assert page.locator("#durations svg path.p-a").get_attribute("d").count("M") == sum(map(bool, found["counts"]))  # type: ignore[union-attr]
+    assert sum(found["counts"]) == status["done"]
     assert column(page, "workers", 3) == [str(status["workers"][name]["done"]) for name in ("w1", "w2", "w3")]
 
 

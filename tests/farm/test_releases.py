@@ -13,7 +13,7 @@ from local import host
 from farm import runs
 from farm.errors import ReleaseError, UnreachableError
 from farm.events import State
-from farm.journal import Journal, Task, noted, settled, started
+from farm.journal import Journal, Task, noted, settled, started, taken_up
 from farm.releases import check, listing, one
 from farm.releases.listing import Listing
 from farm.releases.needs import OVER, Need, needs
@@ -113,11 +113,11 @@ def test_a_host_that_answers_nonsense_is_named() -> None:
 
 
 def test_hosts_agree_or_are_named_with_what_they_have() -> None:
-    assert agreed([standing("w1", A, A), standing("w2", A, A)]) == A
+    assert agreed([standing("w1", A, A), standing("w2", A, A)], "lab") == A
     with pytest.raises(ReleaseError, match=r"w1: aaaaaaaaaaaa; w2: none\)"):
-        agreed([standing("w1", A, A), standing("w2", None)])
+        agreed([standing("w1", A, A), standing("w2", None)], "lab")
     down = Standing(host("w3"), ("worker",), error=UnreachableError("w3 is down"))
-    assert agreed([standing("w1", A, A), down]) == A
+    assert agreed([standing("w1", A, A), down], "lab") == A
     with pytest.raises(UnreachableError, match=r"w3 is down \(and so w3\)"):
         require_all([down, standing("w1", A, A), down])
 
@@ -187,6 +187,8 @@ def test_a_pruned_run_lets_go_of_its_release_until_it_is_taken_up_again(home: Pa
     journal = Journal(run.journal)
     journal.commit([noted("pruned", 2.0)])
     assert needs("lab") == []
+    journal.commit(taken_up(3.0, 1.0))
+    assert [need.why for need in needs("lab")] == [OVER], "its head may have been killed"
     journal.commit([noted("ended", 3.0)])
     journal.close()
     assert [need.why for need in needs("lab")] == [OVER]

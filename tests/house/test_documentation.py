@@ -9,6 +9,7 @@ from command import ROOT
 from documented import PAGES, PAGES_RUN, How, commands, wrong
 from scenes import ELSEWHERE, TYPED, VARIANTS
 
+from farm.docs import messages
 from farm.errors import Exit
 
 GENERATED = {"cli": ("farm.docs", "cli"), "errors": ("farm.docs", "errors"), "scaling": ("tests.bench.scale",)}
@@ -24,6 +25,13 @@ def test_a_generated_page_is_as_the_code_makes_it(page: str) -> None:
 def test_every_exit_code_has_its_line_in_the_runbook() -> None:
     rows = re.findall(r"^\| (\d+) \| (\w+) \|", (ROOT / "docs" / "runbook.md").read_text(), re.MULTILINE)
     assert [(int(code), name) for code, name in rows] == [(code.value, code.name) for code in Exit]
+
+
+def test_what_a_message_says_to_type_works_for_any_environment() -> None:
+    said = [each for told in messages().values() for each in told]
+    assert [each for each in said if re.search(r"ansible-playbook (?!-i )", each)] == []
+    verbs = "cancel|events|load|logs|report|resume|retry|status"
+    assert [each for each in said if re.search(rf"farm ({verbs}) \{{(?!\S+ (--inventory|-i) )", each)] == []
 
 
 def test_every_command_in_the_documentation_has_verbs_and_options_that_are_there() -> None:

@@ -27,7 +27,7 @@ from farm.load.verify import Verified
 from farm.loading import Ready, ready
 from farm.objects import listed
 from farm.runs import create
-from farm.transport import Completed
+from farm.transport import Completed, Transport
 
 HOST = Host("l1", "192.0.2.1", 22, "farm", Path("/nowhere"), None, False, None)
 
@@ -51,7 +51,11 @@ def test_a_run_that_is_not_whole_is_refused_by_what_is_open(state: State) -> Non
     settle(journal, "r0", State.DONE)
     settle(journal, "r1", state)
     journal.close()
-    with pytest.raises(RunError, match=rf"is not whole \(1 {state} of 2 tasks\)"):
+    verb = "retry" if state is State.HELD else "resume"
+    todo = f"farm {verb} {run.id} --inventory lab, then load"
+    with pytest.raises(RunError, match=rf"is not whole \(1 {state} of 2 tasks\): {todo}"):
+        ready("lab", run.id)
+    with run.locked(), pytest.raises(RunError, match="wait for its head, then load"):
         ready("lab", run.id)
 
 
@@ -146,7 +150,20 @@ def install(session: LocalSession, script: str) -> None:
 def there(
     what: Ready, session: LocalSession, shared: Path | None = None, options: Options = EVERYTHING
 ) -> dict[str, object]:
-    return loading._there(HOST, what, LocalTransport(session), shared, options.argv())
+    return loading._there(
+        cast(Inventory, Hosts(shared)), what, cast(Transport, LocalTransport(session)), options.argv()
+    )
+
+
+@dataclass
+class Hosts:
+    """As much of an inventory as a load on a host of its own asks."""
+
+    shared_dir: Path | None
+    path: Path = Path("/etc/farm/prod")
+
+    def group(self, _name: str) -> tuple[Host, ...]:
+        return (HOST,)
 
 
 def test_a_loader_of_its_own_gets_the_parts_and_runs_the_program_of_the_runs_release(
@@ -202,14 +219,16 @@ def test_the_programs_error_is_the_loads(session: LocalSession) -> None:
 
 def test_a_loader_without_the_runs_release_is_named(session: LocalSession) -> None:
     make_run("lab", [simulate(3)])
-    with pytest.raises(ReleaseError, match=r"l1 .* lacks /opt/farm/releases/a+/bin/csv_to_database"):
+    with pytest.raises(
+        ReleaseError, match=r"l1 .* lacks /opt/.*/a+/bin/csv_to_database.* -i /etc/farm/prod provision.yml"
+    ):
         there(ready("lab", "last"), session)
 
 
 def test_a_connection_that_breaks_is_not_taken_for_an_end(session: LocalSession) -> None:
     make_run("lab", [simulate(3)])
     install(session, "kill -9 $PPID")
-    with pytest.raises(UnreachableError, match="broke during the load"):
+    with pytest.raises(UnreachableError, match=r"broke during the load: farm load \S+ --inventory lab goes on"):
         there(ready("lab", "last"), session)
 
 
