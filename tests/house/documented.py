@@ -40,6 +40,14 @@ class Shape:
     verb: tuple[str, ...]
     options: frozenset[str]
 
+    @property
+    def names_no_verb(self) -> bool:
+        """Whether it stands for farm itself, or for a group of verbs."""
+        words, rest = self.verb[1:], application()
+        for each in words:
+            rest = getattr(rest, "commands", {}).get(each)
+        return self.verb[0] == "farm" and hasattr(rest, "commands") and not rest.invoke_without_command
+
     def runs(self, other: "Shape") -> bool:
         """Whether a run of this is one of the other, too: the same verb, and all of its options."""
         return self.verb == other.verb and other.options <= self.options
@@ -111,11 +119,7 @@ class Documented:
             return How.TYPED
         if self.words[0] == "make":
             return How.MADE
-        wanted = [
-            each
-            for each in shapes(self.words)
-            if each.verb[0] != "farm" or (len(each.verb) > 1 and not each.verb[1].isupper())
-        ]
+        wanted = [each for each in shapes(self.words) if not each.names_no_verb]
         if all(any(each.runs(one) for each in known()) for one in wanted):
             return How.ANOTHER
         return How.UNTESTED
