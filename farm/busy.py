@@ -32,7 +32,7 @@ def busy(
     command = f"exec {release.program('busy')} {shlex.quote(str(seconds))}"
     todo = [Task(f"b{number:0{digits}}", command) for number in range(1, tasks + 1)]
     run = runs.create(inventory.env, "busy")
-    journal = execute.begin(run, inventory, release, workers, todo, {"verb": "busy", "seconds": seconds})
+    journal = execute.begin(run, inventory, release, workers, todo, {"verb": "busy"})
     try:
         return work(run, workers, release, transport, journal)
     finally:

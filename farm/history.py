@@ -139,9 +139,7 @@ class History(Journal):
 
     def span(self) -> float:
         """Seconds from the begin of the run to what happened last."""
-        ((last,),) = self._rows("SELECT max(max(started, coalesce(ended, 0))) FROM attempts")
-        begun = self.meta()["begun"]
-        return float((last or begun) - begun)
+        return self.latest() - float(self.meta()["begun"])
 
     def last_events(self) -> dict[str, str]:
         """What last happened to each worker: up, lost, taken out."""

@@ -147,6 +147,12 @@ def noted(key: str, value: Any) -> Record:
     return ("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value)))
 
 
+def taken_up(at: float, seconds: float) -> list[Record]:
+    """A head begins to work at the run; those before it did for ``seconds``. What they said at their end is over."""
+    over = ("DELETE FROM meta WHERE key IN ('ended', 'interrupted')", ())
+    return [over, noted("taken_up", at), noted("seconds", seconds)]
+
+
 class Journal:
     """An open journal. Every call belongs to one thread at a time and blocks while the disk does."""
 
@@ -257,6 +263,19 @@ class Journal:
 
     def meta(self) -> dict[str, Any]:
         return {key: json.loads(value) for key, value in self._rows("SELECT key, value FROM meta")}
+
+    def latest(self) -> float:
+        """When something last happened, in seconds since 1970."""
+        ((last,),) = self._rows("SELECT max(max(started, coalesce(ended, 0))) FROM attempts")
+        meta = self.meta()
+        return float(max(last or 0.0, *(meta.get(key, 0.0) for key in ("begun", "taken_up", "ended"))))
+
+    def worked(self) -> float:
+        """Seconds of all heads that worked at the run; of one that lives or has died, until what happened last."""
+        meta = self.meta()
+        before = float(meta.get("seconds", 0.0))
+        since = meta.get("taken_up", meta.get("begun", 0.0))
+        return before if "ended" in meta else before + max(0.0, self.latest() - since)
 
     def counts(self) -> dict[str, int]:
         """Tasks by state, as last written."""

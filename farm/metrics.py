@@ -73,12 +73,11 @@ class _RunCollector(Collector):
         for state, number in board.counts.items():
             tasks.add_metric([run, state.value], number)
         yield tasks
-        ended = meta.get("ended")
         for name, doc, value in (
             ("farm_run_live", "Whether a head works at the run.", float(self._run.is_held())),
             ("farm_run_begun_timestamp_seconds", "When the run began.", meta.get("begun")),
-            ("farm_run_ended_timestamp_seconds", "When its last head left it.", ended),
-            ("farm_run_seconds", "How long it has gone on.", meta["seconds"] if ended else history.span()),
+            ("farm_run_ended_timestamp_seconds", "When its last head left it.", meta.get("ended")),
+            ("farm_run_seconds", "How long heads have worked at it.", history.worked()),
         ):
             if value is not None:
                 gauge = GaugeMetricFamily(name, doc, labels=["run"])
@@ -92,7 +91,7 @@ class _RunCollector(Collector):
     def _of_workers(self, history: History) -> Iterator[Metric]:
         run, board = self._run.id, look(history, "")
         labels = ["run", "worker"]
-        attempts = CounterMetricFamily("farm_attempts", "Attempts by how they ended.", labels=[*labels, "state"])
+        attempts = GaugeMetricFamily("farm_attempts", "Attempts by where they stand now.", labels=[*labels, "state"])
         for worker, states in history.attempts_by_worker().items():
             for state, number in states.items():
                 attempts.add_metric([run, worker, state], number)

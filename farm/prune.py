@@ -96,14 +96,13 @@ def _old(env: str, days: float, kept: list[tuple[str, str]], locks: ExitStack) -
 
 
 def _ended(run: Run) -> float:
-    """When its last head left it, or else when it was made; seconds since 1970."""
+    """When something last happened in it; seconds since 1970."""
     with suppress(RunError):
         journal = Journal(run.journal)
         try:
-            meta = journal.meta()
+            return journal.latest()
         finally:
             journal.close()
-        return float(meta.get("ended", run.made))
     return run.made
 
 

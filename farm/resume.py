@@ -29,9 +29,17 @@ class _Known:
 
 
 def resume(
-    inventory: Inventory, transport: Transport, text: str, *, limit: str | None = None, forgive: bool = False
+    inventory: Inventory,
+    transport: Transport,
+    text: str,
+    *,
+    slots: int | None = None,
+    limit: str | None = None,
+    forgive: bool = False,
 ) -> Summary:
     """Run what is open of the run that ``text`` means; with ``forgive``, what is held too.
+
+    Each worker has ``slots``, or else what it had before, and keeps them for the next time.
 
     Raises RunError where the run does not exist or has nothing open, ReleaseError where a worker has lost the run's
     release, LockedError where another head works at it.
@@ -41,13 +49,14 @@ def resume(
     try:
         journal.verify()
         known = _known(run, journal)
-        workers = _workers(inventory, known, limit)
+        workers = _workers(inventory, known, slots, limit)
         _require_release(workers, known.release, transport)
         with run.locked():
             if forgive:
                 journal.commit([record.forgiven()])
             if known.verb != "mine" or not mining.unfinished(run, journal):
                 _require_open(run, journal)
+            journal.commit([record.noted("workers", known.slots | {each.name: each.slots for each in workers})])
         if known.verb == "rebuild":
             window = journal.meta()["window"]
             return rebuild.work(run, inventory, workers, known.release, window, transport, journal)
@@ -71,9 +80,9 @@ def _known(run: Run, journal: Journal) -> _Known:
     return known
 
 
-def _workers(inventory: Inventory, known: _Known, limit: str | None) -> list[Worker]:
+def _workers(inventory: Inventory, known: _Known, slots: int | None, limit: str | None) -> list[Worker]:
     hosts = plan.choose(inventory.group("workers"), limit or ",".join(known.slots))
-    return [Worker(host, known.slots.get(host.name) or host.slots or 1) for host in hosts]
+    return [Worker(host, slots or known.slots.get(host.name) or host.slots or 1) for host in hosts]
 
 
 def _require_release(workers: list[Worker], release: Release, transport: Transport) -> None:

@@ -96,7 +96,7 @@ class Runner:
                 self.scheduler.take_over(task.id, standing.attempt, standing.tries, at, until)
             else:
                 self.scheduler.submit(task.id, standing.state, standing.attempt, standing.tries)
-        self.journal.commit([record.abandoned()])
+        self.journal.commit([record.abandoned(), *record.taken_up(time.time(), self.journal.worked())])
 
     def execute(self) -> None:
         """Run to the end.

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from farm.errors import Exit, RunError
@@ -38,7 +38,7 @@ class Summary:
     held: int
     cancelled: int
     seconds: float
-    """Of all heads that worked at it; of one that goes on, until what happened last."""
+    """Of all heads that worked at it; of one that lives or has died, until what happened last."""
     interrupted: bool
     results: Mapping[str, int]
     workers: Mapping[str, WorkerShare]
@@ -80,7 +80,7 @@ def summarise(run: Run, journal: Journal) -> Summary:
         environment=run.env,
         submitted=sum(counts.values()),
         **{state.value: counts.get(state, 0) for state in (State.DONE, State.FAILED, State.HELD, State.CANCELLED)},
-        seconds=round(meta.get("seconds", 0.0), 3),
+        seconds=round(journal.worked(), 3),
         interrupted=bool(meta.get("interrupted")),
         results=dict(results),
         workers={
@@ -97,8 +97,7 @@ def read(run: Run) -> Summary:
     """The summary of a run of this head. Raises RunError where its journal cannot be read."""
     history = History(run.journal)
     try:
-        summary = summarise(run, history)
-        return summary if "ended" in history.meta() else replace(summary, seconds=round(history.span(), 3))
+        return summarise(run, history)
     finally:
         history.close()
 

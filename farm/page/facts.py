@@ -51,7 +51,7 @@ def facts(run: Run) -> dict[str, Any]:
         "open": summary.submitted - summary.done - summary.failed - summary.held - summary.cancelled,
         "begun": utc(begun),
         "ended": utc(meta["ended"]) if "ended" in meta else None,
-        "seconds": seconds,
+        "worked": max(summary.seconds, 0.001),
         "attempts": _totals(summary),
         "workers": [_worker(name, summary, sheet, meta, happened) for name in sorted({*meta["workers"], *sheet.lanes})],
         "events": _events(happened)[-EVENTS:],
@@ -76,8 +76,7 @@ def _span(history: History, meta: Mapping[str, Any]) -> tuple[float, float]:
     """When the run began, and the seconds until what happened last."""
     if "begun" not in meta:
         raise RunError(f"the journal {history.path} does not say when its run began")
-    seconds = max(history.span(), meta.get("ended", 0.0) - meta["begun"])
-    return meta["begun"], max(seconds, 0.001)
+    return meta["begun"], max(history.span(), 0.001)
 
 
 def _totals(summary: Summary) -> dict[str, int]:
@@ -94,6 +93,7 @@ def _worker(
     name: str, summary: Summary, sheet: Sheet, meta: Mapping[str, Any], happened: list[tuple[float, str, str, str]]
 ) -> dict[str, Any]:
     share, slots = summary.workers.get(name), meta["workers"].get(name, 0)
+    had = max(slots, len(sheet.lanes.get(name, ())))  # more than now, where it was resumed with fewer
     busy = sheet.busy.get(name, 0.0)
     states = share.attempts if share else {}
     return {
@@ -101,7 +101,7 @@ def _worker(
         "slots": slots,
         "done": share.done if share else 0,
         "results": share.results if share else {},
-        "busy": busy / (slots * sheet.seconds) if slots else 0.0,
+        "busy": busy / (had * sheet.seconds) if had else 0.0,
         "failed": states.get("failed", 0) + states.get("refused", 0),
         "lost": sum(worker == name and what == "lost" for _, worker, what, _ in happened),
     }

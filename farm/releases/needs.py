@@ -41,14 +41,14 @@ def _need(run: Run) -> Need | None:
         journal = Journal(run.journal)
         try:
             meta, counts = journal.meta(), journal.counts()
-            release = meta["release"]
+            release, latest = meta["release"], journal.latest()
         finally:
             journal.close()
     except RunError as error:
         return Need(run.id, None, str(error))
     except KeyError:
         return Need(run.id, None, f"the journal {run.journal} names no release")
-    pruned = float(meta.get("pruned", -1)) >= float(meta.get("ended", 0))
+    pruned = float(meta.get("pruned", -1)) >= latest
     return None if pruned and not run.is_held() else Need(run.id, str(release), _why(run, counts))
 
 

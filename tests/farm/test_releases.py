@@ -13,7 +13,7 @@ from local import host
 from farm import runs
 from farm.errors import ReleaseError, UnreachableError
 from farm.events import State
-from farm.journal import Journal, Task, noted, settled, started
+from farm.journal import Journal, Task, noted, settled, started, taken_up
 from farm.releases import check, listing, one
 from farm.releases.listing import Listing
 from farm.releases.needs import OVER, Need, needs
@@ -187,6 +187,8 @@ def test_a_pruned_run_lets_go_of_its_release_until_it_is_taken_up_again(home: Pa
     journal = Journal(run.journal)
     journal.commit([noted("pruned", 2.0)])
     assert needs("lab") == []
+    journal.commit(taken_up(3.0, 1.0))
+    assert [need.why for need in needs("lab")] == [OVER], "its head may have been killed"
     journal.commit([noted("ended", 3.0)])
     journal.close()
     assert [need.why for need in needs("lab")] == [OVER]

@@ -283,8 +283,11 @@ def test_the_next_head_does_what_an_interrupt_left(farm: Farm) -> None:
     farm.make(sleeps(12, 0.3))
     farm.when(farm.started(6), lambda: farm.runner.interrupt())
     assert farm.go().cancelled > 0
-    summary = farm.head().go()
+    second = farm.head()
+    before = farm.journal.meta()
+    summary = second.go()
     assert (summary.done, summary.cancelled, summary.interrupted) == (12, 0, False)
+    assert not {"ended", "interrupted"} & before.keys()
     assert farm.rows("SELECT count(*) FROM attempts") == [(12,)]
 
 

@@ -94,8 +94,8 @@ def test_the_metrics_are_prometheuss_and_say_what_the_status_says(followed: Foll
             assert samples["farm_tasks", state] == status[state]
         assert sum(value for name, value in samples.items() if name[0] == "farm_tasks") == 96
         for worker, share in status["workers"].items():
-            done = samples.get(("farm_attempts_total", "exited", worker), 0)
-            assert done + samples.get(("farm_attempts_total", "accepted", worker), 0) == share["done"]
+            done = samples.get(("farm_attempts", "exited", worker), 0)
+            assert done + samples.get(("farm_attempts", "accepted", worker), 0) == share["done"]
         assert samples["farm_run_live",] == 0
     assert [path.name for path in followed.metrics.parent.glob("farm.prom*")] == ["farm.prom"]
 
