@@ -11,9 +11,8 @@ from typing import Any
 
 import yaml
 
-from farm import messages
 from farm.errors import Exit
-from farm.messages import Site
+from farm.messages import Site, sites_of
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -93,10 +92,8 @@ def _cell(text: str) -> str:
 
 def errors() -> str:
     """Every message with which a program of the toolkit ends, by exit code, as it stands in the code."""
-    found = sites()
-    told = {code: _told(each for each in found if each.code is code) for code in Exit}
-    others = [each for each in found if each.code is None]
-    parts = [(f"{code.value} {code.name}", told[code]) for code in Exit]
+    parts = [(f"{code.value} {code.name}", told) for code, told in messages().items()]
+    others = [each for each in sites() if each.code is None]
     parts += [
         ("Of more than one code", _told(each for each in others if not each.place.startswith(_AGENT))),
         ("farm-agent, on a worker", _told(each for each in others if each.place.startswith(_AGENT))),
@@ -120,13 +117,19 @@ the head within those of code 11. A playbook's are in Ansible's output; `ansible
 """
 
 
+def messages() -> dict[Exit, list[str]]:
+    """What programs say when they end, by exit code."""
+    found = sites()
+    return {code: _told(each for each in found if each.code is code) for code in Exit}
+
+
 def sites() -> list[Site]:
     """Every place in the code where a program ends with a sentence."""
     trees = {
         file: ast.parse(file.read_text(encoding="utf-8")) for top in ("farm", "features") for file in _sources(top)
     }
     codes = _codes(list(trees.values()))
-    return [each for file, tree in trees.items() for each in messages.sites(str(file.relative_to(ROOT)), tree, codes)]
+    return [each for file, tree in trees.items() for each in sites_of(str(file.relative_to(ROOT)), tree, codes)]
 
 
 def _told(found: Iterable[Site]) -> list[str]:

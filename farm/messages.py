@@ -49,7 +49,7 @@ class Site:
     """Its sentences, with ``{name}`` for what is filled in; empty where none is found."""
 
 
-def sites(name: str, tree: ast.Module, codes: Mapping[str, Exit]) -> Iterator[Site]:
+def sites_of(name: str, tree: ast.Module, codes: Mapping[str, Exit]) -> Iterator[Site]:
     """Every place in a file at which a program ends; ``codes`` are those of the classes of errors."""
     sentences = _Sentences(tree)
     for function, node in _within(tree, None):

@@ -102,5 +102,5 @@ def lost(error):
     ],
 )
 def test_a_sentence_is_found_where_it_is_made(function: str, code: Exit, told: tuple[str, ...]) -> None:
-    found = {each.place: each for each in messages.sites("x.py", ast.parse(SOURCE), {"InputError": Exit.INPUT})}
+    found = {each.place: each for each in messages.sites_of("x.py", ast.parse(SOURCE), {"InputError": Exit.INPUT})}
     assert (found[f"x.py:{function}"].code, found[f"x.py:{function}"].told) == (code, told)
