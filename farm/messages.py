@@ -107,7 +107,7 @@ class _Sentences:
             case ast.Constant(value=str(text)):
                 return [text]
             case ast.JoinedStr(values=values):
-                return ["".join(self._piece(each, function) for each in values)]
+                return ["".join(self._piece(each, function, depth) for each in values)]
             case ast.IfExp(body=one, orelse=other):
                 return [*self.of(one, function, depth), *self.of(other, function, depth)]
             case ast.BinOp(left=left, op=ast.Add(), right=right):
@@ -150,13 +150,15 @@ class _Sentences:
             value for each in self._tree.body if isinstance(each, ast.Assign) for value in _assigned(each, name)
         )
 
-    def _piece(self, node: ast.expr, function: ast.FunctionDef | None) -> str:
+    def _piece(self, node: ast.expr, function: ast.FunctionDef | None, depth: int) -> str:
         """Of an f-string: text, what a name always stands for, or the name of what is filled in."""
         value = node.value if isinstance(node, ast.FormattedValue) else node
         if isinstance(value, ast.Name):
             match list(self._values(value.id, function)):
                 case [ast.Constant(value=always)]:
                     return str(always)
+                case [ast.JoinedStr() as always] if depth > 1:
+                    return self.of(always, function, depth - 1)[0]
         return str(value.value) if isinstance(value, ast.Constant) else f"{{{_filled(value)}}}"
 
     def _passed(self, name: str, function: ast.FunctionDef) -> Iterator[ast.expr]:
