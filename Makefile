@@ -52,6 +52,7 @@ fix: venv
 docs: venv
 	@$(BIN)/python -m farm.docs cli > docs/cli.md
 	@$(BIN)/python -m farm.docs errors > docs/errors.md
+	@$(BIN)/python -m features docs > docs/features.md
 	@$(BIN)/python -m tests.bench.scale > docs/scaling.md
 
 # The locks are layered, so that a worker, a loader and a head agree about what they share.

@@ -3,14 +3,16 @@
 import ast
 import re
 import sys
-from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import Enum
 from inspect import cleandoc
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from farm.errors import Exit
+from farm.messages import Site, sites_of
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -90,34 +92,72 @@ def _cell(text: str) -> str:
 
 def errors() -> str:
     """Every message with which a program of the toolkit ends, by exit code, as it stands in the code."""
-    lines = [
-        "# Messages",
-        "",
-        "Every sentence with which a program of the toolkit ends, by exit code; `{name}` is filled in.",
-        "Made by `python -m farm.docs errors` from the code; a test compares. What to do: each says so, and",
-        "[runbook.md](runbook.md) has the whole way.",
+    parts = [(f"{code.value} {code.name}", told) for code, told in messages().items()]
+    others = [each for each in sites() if each.code is None]
+    parts += [
+        ("Of more than one code", _told(each for each in others if not each.place.startswith(_AGENT))),
+        ("farm-agent, on a worker", _told(each for each in others if each.place.startswith(_AGENT))),
+        ("Playbooks", sorted(set(_of_playbooks()))),
     ]
-    found = messages()
-    for code in Exit:
-        if told := found.get(code):
-            lines += ["", f"## {code.value} {code.name}", "", *(f"- {each}" for each in told)]
-    return "\n".join(lines) + "\n"
+    lines = [line for title, said in parts if said for line in ("", f"## {title}", "", *(f"- {each}" for each in said))]
+    return "\n".join([_ERRORS.rstrip(), *lines]) + "\n"
+
+
+_AGENT = "farm/worker/"
+_ERRORS = """
+# Messages
+
+Every sentence with which a program of the toolkit ends, by exit code; `{name}` is filled in, `{…}` is more than a name.
+Made by `python -m farm.docs errors` from the code; a test compares, and another one looks for places that are left out.
+Where it is not plain from a sentence what to do, [runbook.md](runbook.md) has a line for its code.
+
+Not here: what an option's parser says of a wrong value (2); and the codes 24, 25, 30, 31 and 32, with which a verb says
+what it found or what a run came to, in all that it prints and not in a sentence at its end. The agent's sentences reach
+the head within those of code 11. A playbook's are in Ansible's output; `ansible-playbook` ends with codes of its own.
+"""
 
 
 def messages() -> dict[Exit, list[str]]:
-    """What errors say that are made anywhere in the code, by exit code."""
-    trees = [ast.parse(file.read_text(encoding="utf-8")) for top in ("farm", "features") for file in _sources(top)]
-    codes = _codes(trees)
-    found: dict[Exit, set[str]] = defaultdict(set)
-    for node in (each for tree in trees for each in ast.walk(tree) if isinstance(each, ast.Call)):
-        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-        if name in codes and node.args and (text := _text(node.args[0])):
-            found[codes[name]].add(text)
-    return {code: sorted(said) for code, said in found.items()}
+    """What programs say when they end, by exit code."""
+    found = sites()
+    return {code: _told(each for each in found if each.code is code) for code in Exit}
+
+
+def sites() -> list[Site]:
+    """Every place in the code where a program ends with a sentence."""
+    trees = {
+        file: ast.parse(file.read_text(encoding="utf-8")) for top in ("farm", "features") for file in _sources(top)
+    }
+    codes = _codes(list(trees.values()))
+    return [each for file, tree in trees.items() for each in sites_of(str(file.relative_to(ROOT)), tree, codes)]
+
+
+def _told(found: Iterable[Site]) -> list[str]:
+    return sorted({_cell(text).replace("<", "&lt;") for each in found for text in each.told})
+
+
+def _of_playbooks() -> Iterator[str]:
+    """What roles and playbooks say where they refuse; what they pass on of a program is in the other parts."""
+    for file in sorted([*ROOT.glob("roles/*/tasks/*.yml"), *ROOT.glob("playbooks/**/*.yml"), ROOT / "provision.yml"]):
+        for task in _tasks(yaml.safe_load(file.read_text(encoding="utf-8"))):
+            refused, failed = (task.get(f"ansible.builtin.{name}", {}) for name in ("assert", "fail"))
+            whole = _cell(refused.get("fail_msg") or failed.get("msg") or "")
+            for text in re.split(r"\{% (?:if|else|endif).*?%\}", whole):
+                said = re.sub(r"\{%.*?%\}", "", text).strip()
+                if re.search(r"\w \w", re.sub(r"\{\{.*?\}\}", "", said)):
+                    yield re.sub(r"\{\{.*?\}\}", "{…}", re.sub(r"\{\{\s*(\w+)\b.*?\}\}", r"{\1}", said))
+
+
+def _tasks(found: Any) -> Iterator[dict[str, Any]]:
+    """Tasks of plays and blocks, however deep."""
+    for each in found or []:
+        yield each
+        for part in ("tasks", "pre_tasks", "post_tasks", "block", "rescue", "always"):
+            yield from _tasks(each.get(part))
 
 
 def _sources(top: str) -> list[Path]:
-    return sorted((ROOT / top).rglob("*.py"))
+    return sorted(file for file in (ROOT / top).rglob("*.py") if file != Path(__file__).resolve())
 
 
 def _codes(trees: list[ast.Module]) -> dict[str, Exit]:
@@ -135,29 +175,9 @@ def _codes(trees: list[ast.Module]) -> dict[str, Exit]:
         return next((told for base in classes[name].bases if (told := code(ast.unparse(base)))), None)
 
     for name in classes:
-        if name.endswith("Error") and name != "FarmError" and (told := code(name)):
+        if name.endswith("Error") and (told := code(name)):
             found[name] = told
     return found
-
-
-def _text(node: ast.expr) -> str:
-    """A message with ``{name}`` for what is filled in; empty where it is not a text of its own."""
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return _cell(node.value)
-    if not isinstance(node, ast.JoinedStr):
-        return ""
-    parts = []
-    for each in node.values:
-        if isinstance(each, ast.Constant):
-            parts.append(str(each.value))
-        elif isinstance(each, ast.FormattedValue):
-            parts.append(f"{{{_filled(each.value)}}}")
-    return _cell("".join(parts)).replace("<", "&lt;")
-
-
-def _filled(value: ast.expr) -> str:
-    words = re.findall(r"[A-Za-z]\w*", ast.unparse(value)) if isinstance(value, ast.Name | ast.Attribute) else []
-    return words[-1].lower() if words else "…"
 
 
 PAGES = {"cli": cli, "errors": errors}

@@ -10,7 +10,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-from farm.errors import FarmError, SetupError
+from farm.errors import Exit, FarmError, SetupError
 
 PACKAGES = Path(__file__).parent.parent / "requirements" / "debian.txt"
 TESTS = PACKAGES.with_name("debian-test.txt")
@@ -80,7 +80,8 @@ def main() -> None:
         if absent := missing(wanted):
             install(absent)
     except FileNotFoundError as error:
-        sys.exit(f"farm: {error.filename} is not on this machine; the head is made for Debian 12")
+        sys.stderr.write(f"farm: {error.filename} is not on this machine; the head is made for Debian 12\n")
+        sys.exit(Exit.SETUP)
     except FarmError as error:
         sys.stderr.write(f"farm: {error}\n")
         sys.exit(error.exit)

@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 
 import provisioning
 import pytest
-from command import farm
-from light_curves import REAL_CANDIDATES, REAL_DATA, Seeded
+from light_curves import REAL_DATA, Seeded, filled
 from provisioning import FirstProvision
 
 KEEP_LAB = bool(os.environ.get("FARM_KEEP_LAB"))
@@ -133,9 +132,5 @@ def provisioned(request: pytest.FixtureRequest) -> None:
 
 @pytest.fixture(scope="session")
 def seeded(provisioned: None) -> Seeded:
-    """Light curves in the lab's Cassandra: the real ones where they are, else simulated ones."""
-    source = ["--objects", "1500", "--seed", "1", "--all-tables"]
-    if REAL_CANDIDATES.exists():
-        source = ["--from", str(REAL_CANDIDATES), "--from", str(REAL_CANDIDATES.with_name("noncandidates.parquet"))]
-    said = farm("lab", "seed", *source, "--replace", "--json").json()
-    return Seeded(said["objects"], said["rows"])
+    """Light curves in the lab's Cassandra."""
+    return filled()

@@ -172,9 +172,13 @@ def test_keys_are_taken_only_when_the_operator_says_so_and_their_fingerprints_ar
     pinned = Home("lab").known_hosts.read_text()
     inventory = load("lab")
     monkeypatch.setenv("FARM_HOME", str(tmp_path))
-    taken = ensure(inventory, accept_new=True, write=True)
-    assert sorted(taken["changed"]) == sorted(host.name for host in lab.HOSTS)
-    assert all(re.match(r"\d+ SHA256:\S+ 198\.18\.77\.\d+ \(", line) for line in taken["fingerprints"])
+    refused = playbook("provision.yml", "--limit", HERE)
+    assert refused.returncode != 0
+    assert "-e accept_new_host_keys=true" in " ".join(refused.stdout.split())
+    taken = playbook("provision.yml", "--limit", HERE, "-e", "accept_new_host_keys=true")
+    assert taken.returncode == 0, taken.output
+    shown = re.findall(r"\d+ SHA256:\S+ (198\.18\.77\.\d+) \(", " ".join(taken.stdout.split()))
+    assert set(shown) == {host.address for host in lab.HOSTS}
     assert set(pinned.split()) <= set(Home("lab").known_hosts.read_text().split())
     assert ensure(inventory, accept_new=False, write=True) == {"changed": [], "fingerprints": []}
 
@@ -198,6 +202,8 @@ def test_a_loader_of_its_own_can_load_and_shows_its_account_to_nobody(provisione
     assert kept == Home("lab").secret("galera_loader.cnf").read_text().strip()
     program = "runuser -u farm -- /opt/farm/current/bin/csv_to_database"
     assert answer("c1", f"{program} --help").startswith("usage:")
+    check = "/opt/farm/current/bin/csv_to_database --check --option-file /etc/farm/loader.cnf"
+    assert json.loads(answer("c1", f"sudo -u farm {check}"))
     assert "mysql" in answer("c1", "ls /opt/farm/current/lib/python3.11/site-packages")
     reset = "playbooks/reset.yml", "--limit", f"c1,{HERE}", "-e", "reset_confirmed=true"
     gone = playbook(*reset, inventory=str(inventory))

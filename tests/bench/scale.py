@@ -2,7 +2,9 @@
 
 import json
 import math
+import statistics
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,12 @@ WIRE = 1e9 / 8
 """Bytes a second of the head's own link: 1 Gbit/s."""
 REPLICAS_READ = 2
 """Of three, at LOCAL_QUORUM."""
+GATE = 13 / 128_000
+"""Seconds a row of the comparison before a load: docs/load.md."""
+GENTLE = 50
+"""Rows a second of a load beside a pipeline of 200 commits a second: docs/load.md."""
+ORDINARY = "other columns changed"
+"""The case of load.json that a nightly rebuild is most like."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +47,8 @@ class Slopes:
     """Its memory for a million tasks."""
     rows: float
     """Rows an object."""
+    load: Mapping[str, float]
+    """Seconds a row of a load, its check and its read-back, by what changes: the slope of the sizes."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +63,8 @@ SITES = (Site(3_700_000, 4, 8, 3), Site(40_000_000, 10, 8, 10), Site(40_000_000,
 
 
 def measured(folder: Path = FIGURES) -> Slopes:
-    rebuild, scaling, features, dispatch = (
-        _read(folder, name) for name in ("rebuild", "scaling", "features", "dispatch")
+    rebuild, scaling, features, dispatch, load = (
+        _read(folder, name) for name in ("rebuild", "scaling", "features", "dispatch", "load")
     )
     largest = max(rebuild["sizes"], key=lambda size: float(size["objects"]))
     busy = dispatch["head_32_busy_slots"]["living_view"]
@@ -70,7 +80,20 @@ def measured(folder: Path = FIGURES) -> Slopes:
         million_tasks=alone["seconds"] * 1e6 / alone["tasks"],
         megabytes=alone["peak_mb"] * 1e6 / alone["tasks"],
         rows=largest["rows"] / largest["objects"],
+        load=_loads(load["sizes"]),
     )
+
+
+def _loads(sizes: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Seconds a row by case, from the smallest and the largest size."""
+    least, most = (pick(sizes, key=lambda size: int(size["rows"])) for pick in (min, max))
+    rows = most["rows"] - least["rows"]
+    small, large = ({case["case"]: _seconds(case) for case in size["cases"]} for size in (least, most))
+    return {name: (seconds - small[name]) / rows for name, seconds in large.items()}
+
+
+def _seconds(case: Mapping[str, Any]) -> float:
+    return statistics.median(sum(one.values()) for one in case["ours"])
 
 
 def _read(folder: Path, name: str) -> dict[str, Any]:
@@ -85,7 +108,20 @@ def limits(site: Site, slopes: Slopes) -> dict[str, float]:
         "slots": site.objects / (slopes.slot * site.workers * site.slots),
         "parts to the head": site.objects * BYTES_A_ROW / WIRE,
         "head's processor": tasks * slopes.dispatch,
+        "gate": site.objects * GATE,
+        "load": site.objects * slopes.load[ORDINARY],
     }
+
+
+def loads(slopes: Slopes) -> list[str]:
+    """Lines of the table of loads, by what changes."""
+    sizes = sorted({site.objects for site in SITES})
+    cases = {f"{name}: a load when nobody else writes": seconds for name, seconds in slopes.load.items()}
+    cases |= {"the gate's comparison before it": GATE, "beside a pipeline that writes": 1 / GENTLE}
+    return [
+        f"| {name} | {1 / seconds:,.0f} |" + "".join(f" {_clock(size * seconds)} |" for size in sizes)
+        for name, seconds in cases.items()
+    ]
 
 
 def page(slopes: Slopes) -> str:
@@ -114,6 +150,10 @@ def page(slopes: Slopes) -> str:
         header=" | ".join(names),
         line="|---" * (4 + len(names)) + "|",
         table="\n".join(rows),
+        loads="\n".join(loads(slopes)),
+        gate=_clock(SITES[-1].objects * GATE),
+        gentle=_clock(SITES[-1].objects / GENTLE),
+        night=f"{8 * 3600 * GENTLE / 1e6:.1f}",
         balance=f"{math.ceil(balance):,}",
         link=f"{link:,.0f}",
         gib=f"{40e6 * BYTES_A_ROW / 2**30:.0f}",
@@ -128,6 +168,8 @@ def _clock(seconds: float) -> str:
         else f"{seconds / 60:,.0f} min"
         if seconds < 36_000
         else f"{seconds / 3600:.0f} h"
+        if seconds < 360_000
+        else f"{seconds / 86_400:.0f} days"
     )
 
 

@@ -18,12 +18,12 @@ HOSTILE = "<script>alert('x')</script>"
 WORKERS = ("w1", "w2", "w3")
 
 
-def tasks(number: int) -> list[Task]:
-    """Every twelfth fails for good, every ninth at first."""
+def tasks(number: int, words: str = HOSTILE) -> list[Task]:
+    """Every twelfth fails for good, every ninth at first; ``words`` stand in what they are and say."""
     made = []
     for at in range(number):
         if at % 12 == 5:
-            line = f"echo '{HOSTILE.replace(chr(39), '')} no light curve' >&2; sleep 0.05; exit 3  # {HOSTILE}"
+            line = f"echo '{words.replace(chr(39), '')} no light curve' >&2; sleep 0.05; exit 3  # {words}"
         elif at % 9 == 4:
             line = 'sleep 0.1; if [ $FARM_ATTEMPT = 1 ]; then echo "out of luck" >&2; exit 4; fi'
         else:
@@ -32,14 +32,16 @@ def tasks(number: int) -> list[Task]:
     return made
 
 
-def lively(folder: Path, number: int = 60, meanwhile: Callable[[Run], None] = lambda _run: None) -> Run:
+def lively(
+    folder: Path, number: int = 60, meanwhile: Callable[[Run], None] = lambda _run: None, words: str = HOSTILE
+) -> Run:
     """Make such a run to its end; ``meanwhile`` is called when it has well begun, in a greenlet of its own."""
     run = runs.create("lab", "run")
     meta = {
-        "environment": "lab", "inventory": "ab" * 32, "argv": ["farm", "run", HOSTILE], "release": "cd" * 32,
+        "environment": "lab", "inventory": "ab" * 32, "argv": ["farm", "run", words], "release": "cd" * 32,
         "workers": dict.fromkeys(WORKERS, 2), "begun": time.time(), "by": "ada@head", "tries": 2,
     }  # fmt: skip
-    journal = Journal.create(run.journal, meta, tasks(number))
+    journal = Journal.create(run.journal, meta, tasks(number, words))
     transport = LocalTransport(folder / "hosts")
     for name in WORKERS:
         (transport.root / name).mkdir(parents=True)

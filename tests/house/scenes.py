@@ -11,6 +11,7 @@ SITE = {
     "% 1000": "% 3",
     "/var/lib/prometheus/node-exporter/": "",
     "FEATURE=SHARE": "gmag=0.5",
+    "--over-ranges 64": "--over-ranges 5",
 }
 """What a line has, and what it has on the lab."""
 
@@ -41,12 +42,13 @@ OWN_MACHINES = [
     "farm diff last --inventory ENV",
     "farm schema migrate --inventory ENV --option-file ~/.farm/ENV/secrets/galera_owner.cnf --dry-run",
     "farm schema migrate --inventory ENV --option-file ~/.farm/ENV/secrets/galera_owner.cnf",
+    "farm doctor --inventory ENV",
     "farm load last --inventory ENV",
     "farm load last --inventory ENV --undo",
     "farm rebuild --inventory ENV --load --detach",
     "farm status last --inventory ENV --watch",
 ]
-"""docs/getting-started.md, steps 7 and 8, after a first look."""
+"""docs/getting-started.md, steps 8 and 9, after a first look, where table farm_load is not there yet."""
 
 TABLES = [
     "farm rebuild --inventory ENV --max-rows-per-second 20000",
@@ -83,18 +85,33 @@ ENDED = [
     "farm metrics last --out /var/lib/prometheus/node-exporter/farm.prom --follow",
     "farm resume last --inventory ENV",
     "farm status last --tsv | sort -t $'\\t' -k 7 -n",
+    "farm status last --inventory ENV --json | python3 -c"
+    """ 'import json, sys; print(*json.load(sys.stdin)["unread"], sep="\\n")' > unread.txt""",
 ]
 """After it was cancelled."""
 
 REFUSED = ["farm rebuild --as-lasair"]
 """Of ZTF, which keeps no defects; it ends with 17."""
 
-FAILED = ["farm retry last --inventory ENV", "farm retry last --limit w1,w2"]
+RANGES = [
+    "farm run --over-ranges 64 --fetch '*.csv' --"
+    """ 'rebuild_objects --range={low}:{high} --window all --out "$FARM_OUT/part.csv"'""",
+]
+ON_A_WORKER = ["sudo -u farm /opt/farm/current/bin/rebuild_objects --check"]
+
+FAILED = [
+    "farm retry last --inventory ENV",
+    "farm retry last --limit w1,w2",
+    "farm retry last --inventory ENV --slots 2",
+]
 """After `farm run tasks.txt --fetch '*.npz'` in which a task fails whatever one does; these end with 30."""
 AFTER_FAILURE = ["farm runs --inventory ENV", "farm status last --inventory ENV", "farm logs last --inventory ENV"]
 
 RUNS = ["farm run tasks.jsonl --timeout 300% --halt now,fail=10%", "farm run tasks.txt --fetch '*.npz'"]
-TYPED = [*FIRST_LOOK, *READING_ONLY, *OWN_MACHINES, *TABLES, *LIVING, *ENDED, *REFUSED, *FAILED, *AFTER_FAILURE, *RUNS]
+TYPED = [
+    *(*FIRST_LOOK, *READING_ONLY, *OWN_MACHINES, *TABLES, *LIVING, *ENDED, *REFUSED, *FAILED, *AFTER_FAILURE, *RUNS),
+    *(*RANGES, *ON_A_WORKER),
+]
 
 _FAULTS, _LIFE = "tests/lab/test_faults.py", "tests/lab/test_lifecycle.py"
 _RELEASES, _MINING, _OPERATOR = (
@@ -108,6 +125,7 @@ _UPGRADE, _ACROSS = (
     "tests/farm/test_upgrade.py",
     "test_a_run_ends_with_its_own_release_across_an_upgrade_and_the_next_one_has_the_new",
 )
+_SCRIPTS, _PAGES = "tests/features/test_golden_scripts.py", "tests/house/test_documentation.py"
 _LIFE_OF_A_FEATURE = (
     "tests/integration/test_feature_life.py"
     "::test_a_feature_is_written_brought_to_galera_and_taken_back_as_the_document_says"
@@ -127,10 +145,17 @@ ELSEWHERE = {
     "farm lab rekey w2": f"{_FAULTS}::test_a_host_with_another_key_is_refused_until_that_is_pinned",
     "farm lab seed --objects 1500": "tests/conftest.py::seeded",
     "farm lab seed --from FILE": "tests/conftest.py::seeded",
-    "farm lab seed --objects 1500 --all-tables": "tests/seed/test_seed_lab.py::test_every_column_of_every_row_arrives",
-    "farm demo": "tests/integration/test_demo.py::test_a_step_that_fails_ends_the_demo_with_its_code",
+    "farm lab seed --objects 1500 --all-tables": (
+        "tests/seed/test_seed_lab.py::test_the_verb_fills_every_table_where_all_are_asked_for"
+    ),
+    "farm demo": "tests/integration/test_demo_lab.py::test_the_demo_ends_with_every_row_equal_on_two_nodes",
     "farm busy": "tests/farm/test_on_the_lab.py::test_the_prototype_keeps_all_workers_busy",
-    "farm bench --workers 1,2 --processes 2": f"{_OPERATOR}::test_a_rebuild_is_measured_on_a_part_of_the_ring",
+    "farm bench --workers 1,2 --processes 1 --objects N --out DIR": (
+        f"{_OPERATOR}::test_a_rebuild_is_measured_on_a_part_of_the_ring"
+    ),
+    "farm bench --workers 1,2 --processes 2 --waiting 0.1 --out DIR": (
+        f"{_OPERATOR}::test_tasks_that_wait_are_measured_by_workers_and_slots"
+    ),
     "farm status RUN --watch": f"{_OPERATOR}::test_a_running_task_is_followed_and_its_run_watched_by_others",
     "farm logs RUN TASK --follow": f"{_OPERATOR}::test_a_running_task_is_followed_and_its_run_watched_by_others",
     "farm run TASKS --dry-run": "tests/farm/test_tasks.py::test_a_dry_run_prints_the_tasks_and_asks_nobody",
@@ -144,10 +169,13 @@ ELSEWHERE = {
     "farm load RUN --columns NAMES": (
         "tests/load/test_load_runs_lab.py::test_farm_load_takes_some_columns_and_its_undo_puts_them_back"
     ),
-    "farm schema migrate --option-file FILE --drop-column NAME": (
+    "farm schema migrate --option-file FILE --rolling --allow-stall --drop-column NAME": (
         "tests/load/test_schema_lab.py::test_the_verbs_say_what_differs_print_the_sql_and_run_it"
     ),
     "farm upgrade --inventory ENV": f"{_UPGRADE}::{_ACROSS}",
+    "farm upgrade --inventory ENV --accept-drift": (
+        f"{_UPGRADE}::test_an_upgrade_that_is_killed_ends_well_when_it_is_run_again_and_a_worker_that_was_down_then_follows"
+    ),
     "farm release rollback": (
         f"{_RELEASES}::test_a_rollback_goes_on_where_it_was_stopped_and_restarts_the_pipeline_once"
     ),
@@ -179,19 +207,33 @@ ELSEWHERE = {
     "python -m features diff FILE FILE --tolerance 1e-6": _LIFE_OF_A_FEATURE,
     "python -m features docs": _LIFE_OF_A_FEATURE,
     "python -m features ddl": _LIFE_OF_A_FEATURE,
-    "python tests/features/golden_set.py": _LIFE_OF_A_FEATURE,
+    "python tests/features/golden_set.py": f"{_SCRIPTS}::test_a_golden_set_is_made_by_its_script",
+    "python tests/features/lsst_golden_set.py": f"{_SCRIPTS}::test_a_golden_set_is_made_by_its_script",
+    "python -m features golden": "tests/features/test_features_golden.py::test_the_command_says_that_all_is_well",
+    "python -m farm.docs cli": f"{_PAGES}::test_a_generated_page_is_as_the_code_makes_it",
+    "python -m farm.docs errors": f"{_PAGES}::test_a_generated_page_is_as_the_code_makes_it",
+    "python -m tests.bench.scale": f"{_PAGES}::test_a_generated_page_is_as_the_code_makes_it",
+    "python -m tests.pictures": "tests/farm/test_pictures.py::test_the_pictures_of_the_documentation_are_made",
     "python -m features.mining SCRIPT.py:FUNCTION --table NAME=FILE --out FILE": (
         "tests/mining/test_examples.py::test_transients_began_before_their_first_detection_and_rose_to_their_peak"
     ),
     "sudo -u farm /opt/farm/current/bin/csv_to_database --check --option-file FILE": (
-        "tests/farm/test_doctor_lab.py::test_a_loader_of_its_own_is_visited_and_tables_of_another_make_are_found"
+        f"{_PROVISION}::test_a_loader_of_its_own_can_load_and_shows_its_account_to_nobody"
     ),
-    "sudo -u farm /opt/farm/current/bin/rebuild_objects --check": (
-        "tests/farm/test_doctor_lab.py::test_a_lab_that_is_well_has_no_findings"
+    "csv_to_database DIR --option-file FILE"
+    " --columns A,B --keep-not-null A,B --max-rate ROWS --verify all --verify-only --undo --json": (
+        "tests/load/test_load_by_hand_lab.py::test_every_form_of_the_line_ends_well"
+    ),
+    "rebuild_objects --as-lasair": (
+        "tests/rebuild/test_main.py::test_a_survey_without_the_original_s_defects_is_not_computed_with_them"
+    ),
+    "rebuild_objects --range LO:HI --window DAYS --out FILE": (
+        "tests/rebuild/test_rebuild_lab.py::test_the_part_is_what_the_features_of_the_light_curves_are"
     ),
 }
 """Commands that a named test runs, by the same program, verb and options."""
 VARIANTS = [
+    "farm status last --json",
     "farm rebuild --window all --limit w1,w2 --slots 1 --ranges 4",
     "farm diff last --json --worst 3",
     "farm release prune --dry-run",

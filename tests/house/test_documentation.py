@@ -1,12 +1,14 @@
 """The documentation says what the programs do: generated pages, exit codes, every command, every link."""
 
 import re
+import shlex
 import subprocess
 import sys
 
 import pytest
+import traced
 from command import ROOT
-from documented import PAGES, PAGES_RUN, How, commands, wrong
+from documented import PAGES, PAGES_RUN, How, commands, forms, shapes, wrong
 from scenes import ELSEWHERE, TYPED, VARIANTS
 
 from farm.docs import messages
@@ -31,13 +33,13 @@ def test_what_a_message_says_to_type_works_for_any_environment() -> None:
     said = [each for told in messages().values() for each in told]
     assert [each for each in said if re.search(r"ansible-playbook (?!-i )", each)] == []
     verbs = "cancel|events|load|logs|report|resume|retry|status"
-    assert [each for each in said if re.search(rf"farm ({verbs}) \{{(?!\S+ (--inventory|-i) )", each)] == []
+    assert [each for each in said if re.search(rf"farm ({verbs}) \{{(?!again\}}|\S+ (--inventory|-i) )", each)] == []
 
 
 def test_every_command_in_the_documentation_has_verbs_and_options_that_are_there() -> None:
     found = list(commands())
     assert len(found) > 100
-    stale = [(each.page, each.line, why) for each in found if (why := wrong(each.words))]
+    stale = [(each.page, each.line, why) for each in found for words in each.forms if (why := wrong(words))]
     assert stale == []
 
 
@@ -47,6 +49,26 @@ def test_a_command_with_a_verb_or_an_option_that_is_not_there_is_found() -> None
     assert wrong(["make", "coffee"])
     assert wrong(["ansible-playbook", "playbooks/none.yml"])
     assert wrong(["python", "-m", "farm.none"])
+    assert wrong(["python", "-m", "tests.bench", "none"])
+    assert wrong(["csv_to_database", "DIR", "--wrong"]) == "no option --wrong"
+
+
+def test_what_is_optional_in_a_line_is_held_to_the_tests_by_itself() -> None:
+    line = "csv_to_database DIR [--columns A,B] [--verify-only | --undo]"
+    bare = "csv_to_database DIR"
+    assert [" ".join(each.split()) for each in forms(line)] == [
+        bare,
+        f"{bare} --columns A,B",
+        f"{bare} --verify-only",
+        f"{bare} --undo",
+    ]
+
+
+def test_an_inventory_s_variable_is_an_option_of_its_own() -> None:
+    (plain,) = shapes(["ansible-playbook", "provision.yml", "--ask-vault-pass"])
+    (keys,) = shapes(["ansible-playbook", "provision.yml", "-e", "accept_new_host_keys=true"])
+    assert keys.runs(plain)
+    assert not plain.runs(keys)
 
 
 def test_every_command_is_run_by_a_test() -> None:
@@ -60,14 +82,37 @@ def test_what_is_typed_on_the_lab_stands_in_the_documentation() -> None:
     assert [line for line in TYPED if line not in documented and line not in VARIANTS] == []
 
 
-@pytest.mark.parametrize("place", sorted({*ELSEWHERE.values(), *PAGES_RUN.values()}))
-def test_the_tests_that_run_documented_commands_are_there(place: str) -> None:
-    file, _, name = place.partition("::")
-    assert f"def {name}(" in (ROOT / file).read_text() if name else (ROOT / file).exists()
+@pytest.mark.parametrize("line", ELSEWHERE)
+def test_the_test_that_is_named_for_a_command_types_it(line: str) -> None:
+    file, _, name = ELSEWHERE[line].partition("::")
+    assert name in traced.definitions(ROOT / file)
+    typed = traced.words(ELSEWHERE[line])
+    if file in PAGES_RUN.values():
+        typed |= {
+            word for page, test in PAGES_RUN.items() if test == file for word in (ROOT / page).read_text().split()
+        }
+    assert [word for word in asked(line) if not any(each == word or each.endswith(f"/{word}") for each in typed)] == []
+
+
+def asked(line: str) -> list[str]:
+    """The words that whoever types a line must have somewhere: its verb, options, and the variables of a playbook."""
+    found = [word for shape in shapes(shlex.split(line)) for word in (*shape.verb[1:], *shape.options)]
+    modules = ("features", "features.mining", "tests.pictures")
+    return [word.removeprefix("-e ") for word in found if word not in modules and not word.isupper()]
+
+
+def test_a_test_that_does_not_type_a_command_is_found() -> None:
+    place = "tests/integration/test_demo.py::test_a_step_that_fails_ends_the_demo_with_its_code"
+    assert "rebuild" in traced.words(place)
+    assert "lab" not in traced.words(place)
+
+
+def test_pages_that_a_test_plays_as_a_whole_have_it() -> None:
+    assert [file for file in PAGES_RUN.values() if not (ROOT / file).exists()] == []
 
 
 def test_every_documented_target_can_be_made() -> None:
-    for target in {each.words[1] for each in commands() if each.how is How.MADE}:
+    for target in {each.forms[0][1] for each in commands() if each.how is How.MADE}:
         subprocess.run(["make", "--dry-run", target], cwd=ROOT, capture_output=True, check=True, timeout=30)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from farm import head_setup
-from farm.errors import SetupError
+from farm.errors import Exit, SetupError
 
 
 def test_the_package_list_is_names_without_their_reasons() -> None:
@@ -49,3 +49,17 @@ def test_it_runs_before_the_virtual_environment_with_the_standard_library_alone(
         timeout=30,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_a_machine_without_dpkg_ends_with_the_code_of_setup(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def absent(_names: list[str]) -> list[str]:
+        raise FileNotFoundError(2, "No such file", "dpkg-query")
+
+    monkeypatch.setattr(sys, "argv", ["head_setup"])
+    monkeypatch.setattr(head_setup, "missing", absent)
+    with pytest.raises(SystemExit) as ended:
+        head_setup.main()
+    assert ended.value.code == Exit.SETUP
+    assert "dpkg-query is not on this machine" in capsys.readouterr().err

@@ -39,6 +39,15 @@ def typed(here: Site, lines: list[str], code: int = 0) -> list[Ended]:
 def test_a_first_look(here: Site) -> None:
     assert all(ended.stdout for ended in typed(here, scenes.FIRST_LOOK)[:-1])
     typed(here, scenes.REFUSED, Exit.INPUT)
+    for line in scenes.ON_A_WORKER:
+        assert json.loads(answer("w1", line))["schema"] == 1
+
+
+def test_a_command_over_ranges_gives_every_object_once(here: Site) -> None:
+    """docs/mining.md, without Python."""
+    typed(here, scenes.RANGES)
+    parts = [file.read_text().splitlines()[1:] for file in every("lab")[-1].folder.glob("outputs/*/part.csv")]
+    assert (len(parts), sum(map(len, parts))) == (5, OBJECTS)
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +108,12 @@ def test_new_features_are_held_against_lasairs_table_by_an_account_that_only_rea
 
 
 def test_ones_own_machines(here: Site, filled: None) -> None:
-    """docs/getting-started.md, steps 7 and 8."""
+    """docs/getting-started.md, steps 7 to 9."""
+    answer("g1", f"mariadb {here.database}", "DROP TABLE farm_load")
+    doctor = here.type("farm doctor --inventory lab --json")
+    kinds = {each["kind"] for check in json.loads(doctor.stdout)["checks"] for each in check["findings"]}
+    assert (doctor.code, kinds) == (Exit.UNWELL, {"no table of locks"}), doctor.stdout
+    assert here.type("farm schema diff --inventory lab").code == Exit.SCHEMA
     ended = dict(zip(scenes.OWN_MACHINES, typed(here, scenes.OWN_MACHINES), strict=True))
     assert "restored" in ended["farm load last --inventory ENV --undo"].stdout
     again = here.type("farm load last --inventory lab")

@@ -193,6 +193,10 @@ def test_the_verbs_say_what_differs_print_the_sql_and_run_it(owner: Account, cha
     assert len(done["statements"]) == 4
     again = farm(*arguments)
     assert (again.code, again.stdout) == (0, "-- table objects is as declared\n")
+    change("ALTER TABLE objects DROP KEY idx_jdmax")
+    rolled = farm(*arguments, "--rolling")
+    assert rolled.code == 0, rolled.stderr
+    assert same_at(owner) == [True, True, True]
 
 
 def test_the_labs_own_table_is_as_declared_at_every_node(provisioned: None) -> None:

@@ -166,8 +166,11 @@ def test_a_script_that_cannot_be_imported_ends_before_a_run(seeded: Seeded, tmp_
 
 def test_a_command_runs_over_ranges(provisioned: None) -> None:
     command = "python3 -c 'import sys; sys.exit(not int(sys.argv[1]) < int(sys.argv[2]))' {low} {high}"
-    said = farm("run", "--over-ranges", "5", "--json", "--", command).json()
+    kept = f'{command} && echo {{low}} > "$FARM_OUT/low.csv"'
+    said = farm("run", "--over-ranges", "5", "--fetch", "*.csv", "--json", "--", kept).json()
     assert (said["submitted"], said["done"]) == (5, 5)
+    lows = [int(file.read_text()) for file in every("lab")[-1].folder.glob("outputs/*/low.csv")]
+    assert (len(lows), min(lows)) == (5, -(2**63))
 
 
 def test_upper_limits_and_forced_photometry_are_joined_where_they_are_asked_for(mined: Mined, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,9 @@ import pytest
 from command import farm
 from keyspace import admin, own_keyspace
 from provisioning import answer
+from typer.testing import CliRunner
 
+from farm.cli.app import app
 from farm.errors import Exit, InputError
 from farm.seed import driver
 from farm.seed.rows import Rows
@@ -49,6 +52,21 @@ def test_every_column_of_every_row_arrives(keyspace: str) -> None:
                 values = values.astype(np.float32)
             expected = [value.decode() if isinstance(value, bytes) else value for value in values.tolist()]
             assert [getattr(row, column.name) for row in arrived] == expected, column.name
+
+
+@pytest.mark.lab
+def test_the_verb_fills_every_table_where_all_are_asked_for(provisioned: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    with own_keyspace(tables=driver.SURVEY.tables) as empty:
+        monkeypatch.setattr(driver, "seed", partial(driver.seed, keyspace=empty))
+        typed = ["lab", "seed", "--objects", "1500", "--all-tables"]
+        ended = CliRunner().invoke(app, typed)
+        assert ended.exit_code == 0, ended.output
+        assert "of 1,500 objects" in ended.output
+        again = CliRunner().invoke(app, typed)
+        assert isinstance(again.exception, InputError)
+        with admin(empty) as table:
+            for each in driver.SURVEY.tables:
+                assert table.execute(f"SELECT COUNT(*) FROM {empty}.{each.name}")[0][0] > 0, each.name
 
 
 @pytest.mark.lab
