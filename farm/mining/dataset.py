@@ -14,6 +14,7 @@ from farm.errors import InputError
 from farm.journal import Accepted
 
 Kind = Literal["parquet", "csv"]
+_OF_A_PART = ("farm.task", "farm.attempt")
 
 
 def provenance_of(out: Path) -> Path:
@@ -96,11 +97,17 @@ def _join_csv(parts: Sequence[Path], out: Path) -> None:
 
 
 def _join_parquet(parts: Sequence[Path], out: Path) -> None:
-    """A row group of one part after the other, so that memory is that of one."""
+    """A row group of one part after the other, so that memory is that of one; of the whole nobody says a task."""
     import pyarrow.parquet as pq
 
-    with pq.ParquetWriter(out, pq.read_schema(parts[0]), compression="zstd") as writer:
+    from features.mining import table
+
+    schema = pq.read_schema(parts[0])
+    told = {key.decode(): value.decode() for key, value in (schema.metadata or {}).items()}
+    about = {key: value for key, value in told.items() if not key.startswith(table.LENGTH) and key not in _OF_A_PART}
+    with out.open("wb") as file:
+        writer = table.Writer(file, schema.remove_metadata(), "parquet", about)
         for part in parts:
-            file = pq.ParquetFile(part)
-            for number in range(file.num_row_groups):
-                writer.write_table(file.read_row_group(number).replace_schema_metadata(writer.schema.metadata))
+            for rows in table.rows_of(part):
+                writer.write(rows.replace_schema_metadata(None))
+        writer.close()
