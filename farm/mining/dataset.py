@@ -44,15 +44,12 @@ def _placed(out: Path, each: Accepted, kind: Kind) -> Path:
 
 
 def require_free(out: Path) -> None:
-    """Raises InputError where something stands at the dataset's place, or it cannot be made there."""
+    """Raises InputError where something stands at the dataset's place, or it cannot be made there; makes nothing."""
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         raise InputError(f"{out} is there already: name another --out, or remove it")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{out} cannot be made: {error}") from None
-    if not os.access(out.parent, os.W_OK):
-        raise InputError(f"{out} cannot be made: {out.parent} is not writable")
+    above = next(folder for folder in out.absolute().parents if folder.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise InputError(f"{out} cannot be made: {above} is no folder that can be written to")
 
 
 def finish(

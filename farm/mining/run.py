@@ -61,7 +61,10 @@ class Prepared:
     asked: Asked
     plan: Plan
     job: Job
+    requirements: tuple[str, ...]
+    """Packages that script and user ask for."""
     wheels: tuple[Path, ...]
+    """What that came to."""
     trial: Trial
 
     def estimate(self) -> dict[str, Any]:
@@ -80,6 +83,8 @@ def prepare(inventory: Inventory, transport: Transport, asked: Asked, first: int
     Raises what keeps a worker from working, and InputError where the script cannot be used.
     """
     told = metadata.read(asked.script)
+    packages = (*told.dependencies, *asked.packages)
+    metadata.require_packages(packages)
     hosts = plan.choose(inventory.group("workers"), asked.limit)
     reports, workers = execute.muster(hosts, asked.slots, transport)
     release = preflight.ready(reports, inventory)
@@ -96,7 +101,6 @@ def prepare(inventory: Inventory, transport: Transport, asked: Asked, first: int
     )
     manifest = _manifest(workers[0], transport, release)
     told.require_python(manifest["python"])
-    packages = (*told.dependencies, *asked.packages)
     wheels = tuple(bundle.resolve(packages, manifest, inventory.home.root / "wheels"))
     planned = _plan(inventory, workers, release, window, asked)
     low, high = (FIRST_TOKEN, LAST_TOKEN) if asked.part >= 1 else plan.cut(1, asked.part)[0]
@@ -106,7 +110,7 @@ def prepare(inventory: Inventory, transport: Transport, asked: Asked, first: int
         tried = trial.run(workers[0].host, transport, release, archive, digest, asked.objects or f"{low}:{high}", first)
     if not tried.objects:
         raise InputError("Cassandra has none of the objects that are to be mined: is its table filled?")
-    return Prepared(asked, planned, replace(job, schema=tried.types), wheels, tried)
+    return Prepared(asked, planned, replace(job, schema=tried.types), packages, wheels, tried)
 
 
 def _plan(inventory: Inventory, workers: Sequence[Worker], release: Release, window: Window, asked: Asked) -> Plan:
@@ -165,7 +169,8 @@ def mine(inventory: Inventory, transport: Transport, prepared: Prepared, out: Pa
         "out": str(out.absolute()),
         "single": single,
         "archive": digest,
-        "packages": [wheel.name for wheel in prepared.wheels],
+        "requirements": list(prepared.requirements),
+        "packages": {wheel.name: bundle.digest(wheel) for wheel in prepared.wheels},
         "columns": list(prepared.trial.columns),
     }
     if asked.objects:
@@ -203,7 +208,7 @@ def work(
     incoming = dataset.incoming_of(out, run.id)
     if gone := dataset.gone(out, incoming, accepted, described.kind):
         raise RunError(f"{len(gone)} parts of run {run.id} are no more, {gone[0]} among them: begin a new run")
-    incoming.mkdir(exist_ok=True)
+    incoming.mkdir(parents=True, exist_ok=True)
     failed = sum(each.result["failed"] for each in accepted)
     collect = Collector(run, release, described, incoming, shared, failed)
     job = jobs.Job(
@@ -245,6 +250,7 @@ def provenance(run: Run, job: Job, journal: Journal, summary: Summary) -> dict[s
         "digest": job.digest,
         "function": job.function,
         "source": (run.folder / job.script).read_text(encoding="utf-8"),
+        "requirements": meta["requirements"],
         "packages": meta["packages"],
         "release": meta["release"],
         "survey": job.survey,

@@ -4,13 +4,15 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from typer import BadParameter
 
 from farm import plan, tasks
+from farm.cli.mine import _sample
 from farm.errors import InputError
 from farm.journal import Accepted
 from farm.mining import bundle, dataset, metadata
 from farm.mining.trial import Trial
-from features.mining import unpack
+from features.mining import errors, unpack
 from features.mining.job import Job, Limits
 
 BLOCK = '# /// script\n# dependencies = [\n#   "light-curve>=0.10",\n# ]\n# ///\nimport this\n'
@@ -119,3 +121,36 @@ def test_a_command_over_ranges_gets_each_range_in_its_place_and_keeps_other_brac
     assert quoted[0].command == f"scan '--range={-(2**63)}:{2**63 - 1}' 'a b'"
     with pytest.raises(InputError, match=r"no \{high\}"):
         tasks.over_ranges(["echo", "{low}"], 2, None)
+
+
+def test_a_byte_order_mark_hides_no_metadata(tmp_path: Path) -> None:
+    script = tmp_path / "s.py"
+    script.write_text(BLOCK, encoding="utf-8-sig")
+    assert metadata.read(script).dependencies == ("light-curve>=0.10",)
+
+
+def test_a_place_is_looked_at_and_nothing_made_there(tmp_path: Path) -> None:
+    dataset.require_free(tmp_path / "a" / "b" / "c")
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "file").touch()
+    for wrong, said in (("file", "is there already"), ("file/b/c", "no folder")):
+        with pytest.raises(InputError, match=said):
+            dataset.require_free(tmp_path / wrong)
+
+
+@pytest.mark.parametrize(
+    ("text", "part"), [(".1%", 0.001), ("0.1%", 0.001), ("1%", 0.01), ("100%", 1.0), ("5.%", 0.05)]
+)
+def test_a_sample_is_a_part_in_any_writing(text: str, part: float) -> None:
+    assert _sample(text, dry_run=False) == (pytest.approx(part), None)
+
+
+@pytest.mark.parametrize("text", ["0%", ".%", "101%", "1", "%", "-1%"])
+def test_a_sample_that_is_no_part_is_refused(text: str) -> None:
+    with pytest.raises(BadParameter):
+        _sample(text, dry_run=False)
+
+
+def test_a_traceback_can_be_printed_whatever_the_function_raised(tmp_path: Path) -> None:
+    told = errors.of("o1", ValueError("half a letter: \ud800"), tmp_path / "s.py").traceback
+    assert told.encode() == b"ValueError: half a letter: \\ud800"
