@@ -16,11 +16,10 @@ from farm.errors import InputError, ReleaseError, RunError
 from farm.inventory import Inventory
 from farm.journal import Journal
 from farm.link import Worker, agent_command
-from farm.mining import bundle, dataset, metadata, trial
+from farm.mining import bundle, dataset, metadata, trial, usable
 from farm.mining.parts import Collector
 from farm.mining.trial import Trial
 from farm.objects import Objects
-from farm.parts import FIRST_TOKEN, LAST_TOKEN
 from farm.plan import Plan, Window
 from farm.preflight import Release
 from farm.runs import Run
@@ -103,13 +102,12 @@ def prepare(inventory: Inventory, transport: Transport, asked: Asked, first: int
     told.require_python(manifest["python"])
     wheels = tuple(bundle.resolve(packages, manifest, inventory.home.root / "wheels"))
     planned = _plan(inventory, workers, release, window, asked)
-    low, high = (FIRST_TOKEN, LAST_TOKEN) if asked.part >= 1 else plan.cut(1, asked.part)[0]
+    wanted = [asked.objects] if asked.objects else [f"{low}:{high}" for low, high in plan.cut(1, asked.part)]
     with tempfile.TemporaryDirectory(prefix="farm-mine-") as scratch:
         archive = Path(scratch, ARCHIVE)
         digest = bundle.build(archive, job, asked.script, wheels)
-        tried = trial.run(workers[0].host, transport, release, archive, digest, asked.objects or f"{low}:{high}", first)
-    if not tried.objects:
-        raise InputError("Cassandra has none of the objects that are to be mined: is its table filled?")
+        tried = trial.run(workers[0].host, transport, release, archive, digest, wanted, first)
+    usable.require_objects(job, tried, named=asked.objects is not None, part=asked.part)
     return Prepared(asked, planned, replace(job, schema=tried.types), packages, wheels, tried)
 
 
@@ -148,13 +146,7 @@ def mine(inventory: Inventory, transport: Transport, prepared: Prepared, out: Pa
     Raises InputError where the function failed for all that it was tried on, where nothing was yielded from which a
     schema could be inferred, or where ``out`` is there.
     """
-    if prepared.trial.failed == prepared.trial.objects:
-        raise InputError(_useless(prepared))
-    if prepared.job.schema is None:
-        raise InputError(
-            f"{prepared.job.function} yielded nothing for the first {prepared.trial.objects} objects, so that its types"
-            " are not known: declare a schema, as in @light_curve(columns=..., schema={'period': 'float64'})"
-        )
+    usable.require_types(prepared.job, prepared.trial)
     dataset.require_free(out)
     run = runs.create(inventory.env, "mine")
     planned, asked = prepared.plan, prepared.asked
@@ -180,14 +172,6 @@ def mine(inventory: Inventory, transport: Transport, prepared: Prepared, out: Pa
         return work(run, inventory, planned.workers, planned.release, transport, journal)
     finally:
         journal.close()
-
-
-def _useless(prepared: Prepared) -> str:
-    tried, most = prepared.trial, prepared.trial.errors[0]
-    return (
-        f"{prepared.job.function} has failed for all of the first {tried.objects} objects, {most['count']} times with"
-        f" {most['kind']}:\n{most['traceback']}"
-    )
 
 
 def work(

@@ -1,6 +1,9 @@
 """farm mine on the lab: from a script to a dataset, and what is left of it."""
 
 import json
+import subprocess
+import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +36,17 @@ def brightest(curve):
 @batch(columns="jd")
 def lengths(curves):
     yield {"n": curves.segments.count}
+"""
+
+SLOW = """
+import subprocess, time
+from features.mining import light_curve
+
+@light_curve(columns="jd")
+def slow(curve):
+    subprocess.Popen(["sleep", "271.5"], start_new_session=True)
+    time.sleep(50)
+    yield {"n": len(curve)}
 """
 
 JOINED = """
@@ -137,10 +151,48 @@ def test_a_run_ends_where_more_objects_fail_than_may(seeded: Seeded, script: Pat
 def test_a_dry_run_says_what_the_whole_will_be_and_leaves_no_run(seeded: Seeded, script: Path) -> None:
     before = every("lab")
     told = farm("mine", f"{script}:lengths", "--dry-run", "--sample", "100", "--json").json()
-    assert told["trial"]["objects"] == 100
+    assert told["trial"]["objects"] == told["trial"]["read"] == 100
     assert 0.6 * seeded.objects < told["estimate"]["objects"] < 1.6 * seeded.objects
     assert told["estimate"]["seconds"] > 0 < told["estimate"]["bytes"]
     assert every("lab") == before
+
+
+def test_a_dry_run_shows_what_the_function_prints(seeded: Seeded, script: Path) -> None:
+    said = farm("mine", f"{script}:brightest", "--dry-run", "--sample", "10", "--out", str(script.parent / "a" / "b"))
+    assert said.code == 0, said.stderr
+    assert said.stdout.count("looking at ZTF") == 10
+    assert not (script.parent / "a").exists()
+
+
+def test_a_trial_ends_with_its_head_and_nothing_of_it_is_left(seeded: Seeded, tmp_path: Path) -> None:
+    script = tmp_path / "slow.py"
+    script.write_text(SLOW)
+    words = [
+        Path(sys.executable).with_name("farm"),
+        "mine",
+        f"{script}:slow",
+        "--out",
+        tmp_path / "out",
+        "--limit",
+        "w1",
+    ]
+    head = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    left = "ls -d /var/lib/farm/runs/trial-* 2>/dev/null; pgrep -f '[s]leep 271.5'; pgrep -f '[m]ine_objects'; true"
+
+    def soon(ended: bool) -> str:
+        until = time.monotonic() + 40
+        while (ended == bool(found := answer("w1", left))) and time.monotonic() < until:
+            time.sleep(0.2)
+        return found
+
+    try:
+        assert "trial-" in soon(ended=False)
+        time.sleep(3)  # the function is at work
+        assert answer("w1", "pgrep -f '[s]leep 271.5'")
+    finally:
+        head.kill()
+        head.wait()
+    assert soon(ended=True) == ""
 
 
 def test_packages_of_a_script_are_there_for_its_run_alone(seeded: Seeded, tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ def test_a_sample_is_the_same_objects_for_any_number_of_tasks_and_part_of_every_
 
 
 def test_an_estimate_is_by_the_share_of_the_ring_or_by_the_names() -> None:
-    tried = Trial(100, 3000, 50, 1000, 2.0, 1.0, 0.01, 0, (), ("jd",), {"x": "float64"})
+    tried = Trial(100, 3000, 50, 1000, 2.0, 1.0, 0.01, 0, (), ("jd",), {"x": "float64"}, 100, "")
     whole = tried.estimate(slots=4, part=1.0, named=None)
     assert whole == {"objects": 10_000, "rows": 5_000, "bytes": 100_000, "seconds": 50.0, "objects_per_second": 200.0}
     assert tried.estimate(slots=4, part=0.1, named=None)["objects"] == 1_000
