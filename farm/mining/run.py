@@ -107,7 +107,7 @@ def prepare(inventory: Inventory, transport: Transport, asked: Asked, first: int
         archive = Path(scratch, ARCHIVE)
         digest = bundle.build(archive, job, asked.script, wheels)
         tried = trial.run(workers[0].host, transport, release, archive, digest, wanted, first)
-    usable.require_objects(job, tried, named=asked.objects is not None, part=asked.part)
+    usable.require_objects(tried, named=asked.objects is not None, part=asked.part)
     return Prepared(asked, planned, replace(job, schema=tried.types), packages, wheels, tried)
 
 

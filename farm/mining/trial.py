@@ -49,8 +49,6 @@ class Trial:
     columns: tuple[str, ...]
     types: Mapping[str, str] | None
     """None where nothing was yielded."""
-    read: int
-    """Objects that were read, also those for which there was no time."""
     printed: str
     """By the function, the beginning of it."""
 
@@ -168,6 +166,5 @@ def _read(host: Host, said: Mapping[str, Any]) -> Trial:
         errors=tuple(told["errors"]),
         columns=tuple(told["columns"]),
         types=told["types"],
-        read=told["read"],
         printed=printed if len(printed) <= _PRINTED else f"{printed[:_PRINTED]}\n(and more)",
     )

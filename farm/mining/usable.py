@@ -3,22 +3,16 @@
 from farm.errors import InputError
 from farm.mining.trial import Trial
 from features.mining.job import Job
-from features.mining.main import TRIAL
 
 
-def require_objects(job: Job, tried: Trial, *, named: bool, part: float) -> None:
+def require_objects(tried: Trial, *, named: bool, part: float) -> None:
     """Raises InputError where the function was tried on none."""
     if tried.objects:
         return
-    if tried.read:
-        raise InputError(
-            f"{job.function} is too slow to be tried: of {tried.read} objects that were read it was done with none"
-            f" within {TRIAL:g} s; try it on files (python -m features.mining), and see what takes so long"
-        )
     if named:
         raise InputError("Cassandra has none of the objects that are named")
     if part < 1:
-        raise InputError(f"the sample has no objects: take more than {part:.6%}")
+        raise InputError(f"the sample has no objects: take more than {100 * part:g}%")
     raise InputError("Cassandra has no light curves: is its table filled?")
 
 

@@ -37,9 +37,12 @@ def of(object_id: object, error: BaseException, script: Path) -> Kind:
     shown = frames[own[0] :] if own else frames[-1:]
     place = f"{script.name} line {frames[own[-1]].lineno}" if own else "what it yielded"
     lines = traceback.format_list(shown) if own else []
-    told = "".join([*lines, *traceback.format_exception_only(error)]).rstrip()
-    printable = told.encode(errors="backslashreplace").decode()  # a lone surrogate fits neither terminal nor journal
-    return Kind(f"{type(error).__name__}, {place}", 1, (str(object_id),), printable)
+    return Kind(
+        f"{type(error).__name__}, {place}",
+        1,
+        (str(object_id),),
+        "".join([*lines, *traceback.format_exception_only(error)]).rstrip(),
+    )
 
 
 def merged(kinds: Sequence[Kind]) -> list[Kind]:

@@ -165,7 +165,6 @@ def trial(
         "columns": list(guard.columns),
         "types": types,
         "objects": given,
-        "read": tally.objects,
         "rows": int(sum([rows for each in sent for rows in each.segments.count][:given])),
         "yielded": tally.yielded,
         "bytes": len(file.getvalue()) - _empty(tally.schema, job),

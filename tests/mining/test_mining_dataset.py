@@ -10,6 +10,7 @@ import duckdb
 import numpy as np
 import pandas
 import polars
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from astropy.table import Table
@@ -38,7 +39,7 @@ def made(folder: Path, parts: dict[str, list[dict[str, Any]]], kind: dataset.Kin
         about = {"farm.task": name, "farm.attempt": "1", "farm.function": "f"}
         with (incoming / f"{name}.1.{kind}").open("wb") as file:
             writer = table.Writer(file, schema, kind, about)
-            writer.write(table.table(rows, schema))
+            writer.write(pa.Table.from_pylist(rows, schema))
             writer.close()
     accepted = [Accepted(name, 1, "w1", {}, {}, 1.0) for name in parts]
     dataset.finish(out, incoming, accepted, kind, single, {})
@@ -107,7 +108,7 @@ def test_csv_has_durations_in_seconds_and_bytes_as_digits(tmp_path: Path) -> Non
     when = datetime.datetime(2020, 1, 2, 3)
     row = {"objectId": 7, "took": datetime.timedelta(seconds=1.5), "data": b"\xff\0", "when": when, "nested": [[when]]}
     file, same = tmp_path / "rows.csv", tmp_path / "rows.parquet"
-    rows = table.table([row, {"objectId": 8}], schema)
+    rows = pa.Table.from_pylist([row, {"objectId": 8}], schema)
     for path in (file, same):
         with path.open("wb") as target:
             writer = table.Writer(target, schema, path.suffix[1:], {})

@@ -12,7 +12,7 @@ from farm.errors import InputError
 from farm.journal import Accepted
 from farm.mining import bundle, dataset, metadata
 from farm.mining.trial import Trial
-from features.mining import errors, unpack
+from features.mining import unpack
 from features.mining.job import Job, Limits
 
 BLOCK = '# /// script\n# dependencies = [\n#   "light-curve>=0.10",\n# ]\n# ///\nimport this\n'
@@ -106,7 +106,7 @@ def test_a_sample_is_the_same_objects_for_any_number_of_tasks_and_part_of_every_
 
 
 def test_an_estimate_is_by_the_share_of_the_ring_or_by_the_names() -> None:
-    tried = Trial(100, 3000, 50, 1000, 2.0, 1.0, 0.01, 0, (), ("jd",), {"x": "float64"}, 100, "")
+    tried = Trial(100, 3000, 50, 1000, 2.0, 1.0, 0.01, 0, (), ("jd",), {"x": "float64"}, "")
     whole = tried.estimate(slots=4, part=1.0, named=None)
     assert whole == {"objects": 10_000, "rows": 5_000, "bytes": 100_000, "seconds": 50.0, "objects_per_second": 200.0}
     assert tried.estimate(slots=4, part=0.1, named=None)["objects"] == 1_000
@@ -149,8 +149,3 @@ def test_a_sample_is_a_part_in_any_writing(text: str, part: float) -> None:
 def test_a_sample_that_is_no_part_is_refused(text: str) -> None:
     with pytest.raises(BadParameter):
         _sample(text, dry_run=False)
-
-
-def test_a_traceback_can_be_printed_whatever_the_function_raised(tmp_path: Path) -> None:
-    told = errors.of("o1", ValueError("half a letter: \ud800"), tmp_path / "s.py").traceback
-    assert told.encode() == b"ValueError: half a letter: \\ud800"
