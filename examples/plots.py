@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
+from matplotlib.ticker import LogLocator
+from periods import apparent  # beside this file
 
 HERE = Path(__file__).parent
 COLOURS = {"g": "#1a7f37", "r": "#cf222e"}
@@ -37,22 +39,23 @@ def rise(found: pd.DataFrame) -> plt.Figure:
     for band, rows in found.groupby("band"):
         drawn.scatter(rows.rise_days, rows.mag_per_day, s=14, c=COLOURS[str(band)], label=f"{band}: {len(rows)}")
     drawn.set(xscale="log", yscale="log")
+    for axis in (drawn.xaxis, drawn.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_formatter("")
     drawn.legend()
     return figure
 
 
 def folded(found: pd.DataFrame, detections: pd.DataFrame) -> plt.Figure:
-    """The variable with the strongest peak that is no alias of a day."""
-    aliases = np.abs(found.period * np.round(1 / found.period) - 1) < 0.02
-    best = found[~aliases & (found.period < 0.97)].nlargest(1, "signal_to_noise")
-    best = (best if len(best) else found.nlargest(1, "signal_to_noise")).iloc[0]
+    """The variable of the greatest amplitude, by the magnitudes in which its period was looked for."""
+    best = found.nlargest(1, "amplitude").iloc[0]
     own = detections[(detections.objectid == best.objectId) & (detections.fid == FID[best.band])]
     phase = (own.jd / best.period) % 1
-    figure, drawn = axes(
-        f"{best.objectId}, {best.band}: folded with {best.period:.5f} d", "phase", "magnitude of the difference"
-    )
+    magnitude = apparent(own.magpsf, own.magnr, np.isin(own.isdiffpos, ("t", "1")))
+    figure, drawn = axes(f"{best.objectId}, {best.band}: folded with {best.period:.4f} d", "phase", "magnitude")
     for shift in (0, 1):
-        drawn.errorbar(phase + shift, own.magpsf, own.sigmapsf, fmt=".", c=COLOURS[best.band], lw=0.7)
+        drawn.plot(phase + shift, magnitude, ".", c=COLOURS[best.band])
     drawn.invert_yaxis()
     return figure
 

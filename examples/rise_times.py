@@ -1,9 +1,9 @@
 """Rise times of young transients: how fast they brighten, and when they began.
 
 Of each band, a straight line through the flux against time from the first detection to the brightest one, weighted by
-the errors of the fluxes; where it crosses zero the transient began. A last upper limit before the first detection
-bounds that from below. Flux is 10^(-0.4 (m - 23.9)) in microjansky for an AB magnitude m; only detections brighter than
-the reference count.
+the errors of the fluxes; where it crosses zero the transient began. The last upper limit before that, if it is deeper
+than the first detection, says when it was not there yet. Flux is 10^(-0.4 (m - 23.9)) in microjansky for an AB
+magnitude m; only detections brighter than the reference count.
 
     farm mine examples/rise_times.py:rise --window all --out rise
 """
@@ -16,8 +16,10 @@ import numpy as np
 from features.mining import LightCurve, light_curve
 
 BANDS = {1: "g", 2: "r"}
-LEAST, LONGEST = 3, 40.0
-"""Detections on the rise, and the days that it may take: slower ones are no young transients."""
+LEAST = 3
+"""Detections on the rise."""
+SHORTEST, LONGEST = 0.5, 40.0
+"""Days from the first of them to the peak: noise and flares take less, and what takes more is no young transient."""
 FAINTER = 0.3
 """Magnitudes between the first detection and the peak: less is no rise."""
 WORST = 3.0
@@ -36,7 +38,10 @@ SCHEMA = {
 }
 
 
-@light_curve(columns="jd fid magpsf sigmapsf isdiffpos noncandidates.jd noncandidates.fid", schema=SCHEMA)
+@light_curve(
+    columns="jd fid magpsf sigmapsf isdiffpos noncandidates.jd noncandidates.fid noncandidates.diffmaglim",
+    schema=SCHEMA,
+)
 def rise(curve: LightCurve) -> Iterator[dict[str, Any]]:
     positive = np.isin(curve["isdiffpos"], ("t", "1"))
     for fid, band in BANDS.items():
@@ -47,13 +52,13 @@ def rise(curve: LightCurve) -> Iterator[dict[str, Any]]:
         peak = int(np.argmin(magnitude))
         time, magnitude, error = time[: peak + 1], magnitude[: peak + 1], error[: peak + 1]
         days = time[-1] - time[0]
-        if peak + 1 < LEAST or not 0 < days < LONGEST or magnitude[0] - magnitude[-1] < FAINTER:
+        if peak + 1 < LEAST or not SHORTEST < days < LONGEST or magnitude[0] - magnitude[-1] < FAINTER:
             continue
         fitted = began(time, magnitude, error)
         if fitted is None or fitted[1] > WORST:
             continue
-        limits = curve["noncandidates.jd"][curve["noncandidates.fid"] == fid]
-        earlier = limits[limits < time[0]]
+        looked, depth = curve["noncandidates.jd"], curve["noncandidates.diffmaglim"]
+        dark = (curve["noncandidates.fid"] == fid) & (depth > magnitude[0]) & (looked < fitted[0])
         yield {
             "band": band,
             "points": peak + 1,
@@ -63,7 +68,7 @@ def rise(curve: LightCurve) -> Iterator[dict[str, Any]]:
             "peak_mag": magnitude[-1],
             "rise_days": time[-1] - fitted[0],
             "mag_per_day": (magnitude[0] - magnitude[-1]) / days,
-            "last_limit_jd": earlier.max() if len(earlier) else None,
+            "last_limit_jd": looked[dark].max() if dark.any() else None,
         }
 
 

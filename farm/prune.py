@@ -1,7 +1,8 @@
 """``farm prune``: takes away what old runs left on the head, the workers and the loader; their journals stay.
 
 Nothing is taken of a run that a head works at, of a rebuild whose load has not ended well, or of a run that this head
-does not know. Outputs that ``farm run --fetch`` brought belong to the user.
+does not know. Outputs that ``farm run --fetch`` brought belong to the user. What is left of a trial (``farm mine``) has
+no run: it goes by its age.
 """
 
 import shlex
@@ -20,7 +21,7 @@ from farm.errors import FarmError, LockedError, RunError
 from farm.inventory import Host, Inventory
 from farm.journal import Journal, noted
 from farm.loading import LOADS
-from farm.mining import dataset
+from farm.mining import dataset, trial
 from farm.runs import Run
 from farm.transport import Session, Transport
 from farm.worker.protocol import ROOT
@@ -71,7 +72,7 @@ def prune(inventory: Inventory, transport: Transport, days: float, *, dry: bool 
     kept: list[tuple[str, str]] = []
     with ExitStack() as locks:
         old = list(_old(inventory.env, days, kept, locks))
-        taken, errors = _elsewhere(inventory, transport, old, dry)
+        taken, errors = _elsewhere(inventory, transport, old, days, dry)
         for run in old:
             taken += _on_head(run, inventory.shared_dir, dry)
             if not dry:
@@ -142,13 +143,14 @@ def _incoming(run: Run) -> list[Path]:
 
 
 def _elsewhere(
-    inventory: Inventory, transport: Transport, old: Sequence[Run], dry: bool
+    inventory: Inventory, transport: Transport, old: Sequence[Run], days: float, dry: bool
 ) -> tuple[list[Taken], list[FarmError]]:
     """The same on all workers and a loader of its own, at once."""
     places = [(host, f"{ROOT}/runs") for host in inventory.group("workers")]
     places += [(host, str(LOADS)) for host in inventory.group("loader") if not host.local]
     names = {run.id for run in old}
-    asked = [gevent.spawn(_on_host, transport, host, folder, names, dry) for host, folder in places]
+    minutes = max(days * _DAY, 2 * trial.SECONDS) / 60
+    asked = [gevent.spawn(_on_host, transport, host, folder, names, minutes, dry) for host, folder in places]
     gevent.joinall(asked)
     taken: list[Taken] = []
     errors: list[FarmError] = []
@@ -161,17 +163,25 @@ def _elsewhere(
     return taken, errors
 
 
-def _on_host(transport: Transport, host: Host, folder: str, names: set[str], dry: bool) -> list[Taken] | FarmError:
+def _on_host(
+    transport: Transport, host: Host, folder: str, names: set[str], minutes: float, dry: bool
+) -> list[Taken] | FarmError:
     try:
         session = transport.connect(host)
     except FarmError as error:
         return error
     try:
-        return _take(session, host, folder, names, dry)
+        return _take(session, host, folder, names | _trials(session, folder, minutes), dry)
     except FarmError as error:
         return error
     finally:
         session.close()
+
+
+def _trials(session: Session, folder: str, minutes: float) -> set[str]:
+    """Those that no head can be at any more."""
+    found = f"find {shlex.quote(folder)} -maxdepth 1 -name '{trial.PREFIX}*' -mmin +{minutes:.0f} -printf '%f\\n'"
+    return set(session.run(f"{found} 2>/dev/null; true", _SECONDS).out.split())
 
 
 def _take(session: Session, host: Host, folder: str, names: set[str], dry: bool) -> list[Taken]:

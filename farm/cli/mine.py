@@ -26,7 +26,7 @@ def _sample(text: str | None, dry_run: bool) -> tuple[float, int | None]:
     """The part of the ring, and how many objects to try."""
     if text is None:
         return 1.0, None
-    if match := re.fullmatch(r"(\d+(?:\.\d+)?)%", text):
+    if match := re.fullmatch(r"(\d+\.?\d*|\.\d+)%", text):
         if not 0 < float(match[1]) <= 100:
             raise typer.BadParameter(f"{text} is no part: write 1%")
         return float(match[1]) / 100, None

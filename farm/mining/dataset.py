@@ -14,6 +14,7 @@ from farm.errors import InputError
 from farm.journal import Accepted
 
 Kind = Literal["parquet", "csv"]
+_OF_A_PART = ("farm.task", "farm.attempt")
 
 
 def provenance_of(out: Path) -> Path:
@@ -43,15 +44,12 @@ def _placed(out: Path, each: Accepted, kind: Kind) -> Path:
 
 
 def require_free(out: Path) -> None:
-    """Raises InputError where something stands at the dataset's place, or it cannot be made there."""
+    """Raises InputError where something stands at the dataset's place, or it cannot be made there; makes nothing."""
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         raise InputError(f"{out} is there already: name another --out, or remove it")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{out} cannot be made: {error}") from None
-    if not os.access(out.parent, os.W_OK):
-        raise InputError(f"{out} cannot be made: {out.parent} is not writable")
+    above = next(folder for folder in out.absolute().parents if folder.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise InputError(f"{out} cannot be made: {above} is no folder that can be written to")
 
 
 def finish(
@@ -96,11 +94,17 @@ def _join_csv(parts: Sequence[Path], out: Path) -> None:
 
 
 def _join_parquet(parts: Sequence[Path], out: Path) -> None:
-    """A row group of one part after the other, so that memory is that of one."""
+    """A row group of one part after the other, so that memory is that of one; of the whole nobody says a task."""
     import pyarrow.parquet as pq
 
-    with pq.ParquetWriter(out, pq.read_schema(parts[0]), compression="zstd") as writer:
+    from features.mining import table
+
+    schema = pq.read_schema(parts[0])
+    told = {key.decode(): value.decode() for key, value in (schema.metadata or {}).items()}
+    about = {key: value for key, value in told.items() if not key.startswith(table.LENGTH) and key not in _OF_A_PART}
+    with out.open("wb") as file:
+        writer = table.Writer(file, schema.remove_metadata(), "parquet", about)
         for part in parts:
-            file = pq.ParquetFile(part)
-            for number in range(file.num_row_groups):
-                writer.write_table(file.read_row_group(number).replace_schema_metadata(writer.schema.metadata))
+            for rows in table.rows_of(part):
+                writer.write(rows.replace_schema_metadata(None))
+        writer.close()

@@ -2,9 +2,11 @@
 
 import re
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from farm.errors import InputError
@@ -31,10 +33,19 @@ class Metadata:
             raise InputError(f"{self.script} requires Python {self.python}, and the workers' release has {found}")
 
 
+def require_packages(asked: Sequence[str]) -> None:
+    """Raises InputError for one that names no package."""
+    for each in asked:
+        try:
+            Requirement(each)
+        except InvalidRequirement:
+            raise InputError(f"{each!r} is no package: write light-curve, or 'light-curve>=0.10'") from None
+
+
 def read(script: Path) -> Metadata:
     """Raises InputError where the script cannot be read, or its metadata are none."""
     try:
-        text = script.read_text(encoding="utf-8")
+        text = script.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"the script {script} cannot be read: {error}") from None
     blocks = [match["content"] for match in _BLOCK.finditer(text) if match["type"] == "script"]

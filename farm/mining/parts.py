@@ -46,11 +46,13 @@ class Collector:
         for file in (manifest, part):
             bring(session, self.run, self.shared, name, file, self._pool)
         told = self._pool.apply(_checked, (manifest, part, self._expected(task, attempt)))
+        failed = self.failed + told["failed"]
+        if failed > self.job.limits.errors:  # first: a part with too many has ended early, without all its objects
+            self.failed = failed
+            raise RunError(_too_many(failed, self.job, told))
         if (count := (task.detail or {}).get("objects")) is not None and count != told["objects"] + len(told["unread"]):
             raise PartsError(f"{part.name} has {told['objects']} objects of {count}")
-        self.failed += told["failed"]
-        if self.spent:
-            raise RunError(_too_many(self.failed, self.job, told))
+        self.failed = failed
         return {key: told[key] for key in ("objects", "rows", "yielded", "failed", "unread", "errors", "sha256")} | {
             "bytes": part.stat().st_size
         }

@@ -26,6 +26,8 @@ def trial(prepared: Prepared) -> None:
     if tried.types:
         print("columns: " + ", ".join(f"{name} {kind}" for name, kind in tried.types.items()))
     _errors(tried.failed, tried.errors)
+    if tried.printed:
+        print(f"it printed:\n{tried.printed}")
 
 
 def mined(summary: Summary, told: Mapping[str, Any] | None, out: Path) -> None:

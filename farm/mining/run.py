@@ -16,11 +16,10 @@ from farm.errors import InputError, ReleaseError, RunError
 from farm.inventory import Inventory
 from farm.journal import Journal
 from farm.link import Worker, agent_command
-from farm.mining import bundle, dataset, metadata, trial
+from farm.mining import bundle, dataset, metadata, trial, usable
 from farm.mining.parts import Collector
 from farm.mining.trial import Trial
 from farm.objects import Objects
-from farm.parts import FIRST_TOKEN, LAST_TOKEN
 from farm.plan import Plan, Window
 from farm.preflight import Release
 from farm.runs import Run
@@ -61,7 +60,10 @@ class Prepared:
     asked: Asked
     plan: Plan
     job: Job
+    requirements: tuple[str, ...]
+    """Packages that script and user ask for."""
     wheels: tuple[Path, ...]
+    """What that came to."""
     trial: Trial
 
     def estimate(self) -> dict[str, Any]:
@@ -80,6 +82,8 @@ def prepare(inventory: Inventory, transport: Transport, asked: Asked, first: int
     Raises what keeps a worker from working, and InputError where the script cannot be used.
     """
     told = metadata.read(asked.script)
+    packages = (*told.dependencies, *asked.packages)
+    metadata.require_packages(packages)
     hosts = plan.choose(inventory.group("workers"), asked.limit)
     reports, workers = execute.muster(hosts, asked.slots, transport)
     release = preflight.ready(reports, inventory)
@@ -96,17 +100,15 @@ def prepare(inventory: Inventory, transport: Transport, asked: Asked, first: int
     )
     manifest = _manifest(workers[0], transport, release)
     told.require_python(manifest["python"])
-    packages = (*told.dependencies, *asked.packages)
     wheels = tuple(bundle.resolve(packages, manifest, inventory.home.root / "wheels"))
     planned = _plan(inventory, workers, release, window, asked)
-    low, high = (FIRST_TOKEN, LAST_TOKEN) if asked.part >= 1 else plan.cut(1, asked.part)[0]
+    wanted = [asked.objects] if asked.objects else [f"{low}:{high}" for low, high in plan.cut(1, asked.part)]
     with tempfile.TemporaryDirectory(prefix="farm-mine-") as scratch:
         archive = Path(scratch, ARCHIVE)
         digest = bundle.build(archive, job, asked.script, wheels)
-        tried = trial.run(workers[0].host, transport, release, archive, digest, asked.objects or f"{low}:{high}", first)
-    if not tried.objects:
-        raise InputError("Cassandra has none of the objects that are to be mined: is its table filled?")
-    return Prepared(asked, planned, replace(job, schema=tried.types), wheels, tried)
+        tried = trial.run(workers[0].host, transport, release, archive, digest, wanted, first)
+    usable.require_objects(tried, named=asked.objects is not None, part=asked.part)
+    return Prepared(asked, planned, replace(job, schema=tried.types), packages, wheels, tried)
 
 
 def _plan(inventory: Inventory, workers: Sequence[Worker], release: Release, window: Window, asked: Asked) -> Plan:
@@ -144,13 +146,7 @@ def mine(inventory: Inventory, transport: Transport, prepared: Prepared, out: Pa
     Raises InputError where the function failed for all that it was tried on, where nothing was yielded from which a
     schema could be inferred, or where ``out`` is there.
     """
-    if prepared.trial.failed == prepared.trial.objects:
-        raise InputError(_useless(prepared))
-    if prepared.job.schema is None:
-        raise InputError(
-            f"{prepared.job.function} yielded nothing for the first {prepared.trial.objects} objects, so that its types"
-            " are not known: declare a schema, as in @light_curve(columns=..., schema={'period': 'float64'})"
-        )
+    usable.require_types(prepared.job, prepared.trial)
     dataset.require_free(out)
     run = runs.create(inventory.env, "mine")
     planned, asked = prepared.plan, prepared.asked
@@ -165,7 +161,8 @@ def mine(inventory: Inventory, transport: Transport, prepared: Prepared, out: Pa
         "out": str(out.absolute()),
         "single": single,
         "archive": digest,
-        "packages": [wheel.name for wheel in prepared.wheels],
+        "requirements": list(prepared.requirements),
+        "packages": {wheel.name: bundle.digest(wheel) for wheel in prepared.wheels},
         "columns": list(prepared.trial.columns),
     }
     if asked.objects:
@@ -175,14 +172,6 @@ def mine(inventory: Inventory, transport: Transport, prepared: Prepared, out: Pa
         return work(run, inventory, planned.workers, planned.release, transport, journal)
     finally:
         journal.close()
-
-
-def _useless(prepared: Prepared) -> str:
-    tried, most = prepared.trial, prepared.trial.errors[0]
-    return (
-        f"{prepared.job.function} has failed for all of the first {tried.objects} objects, {most['count']} times with"
-        f" {most['kind']}:\n{most['traceback']}"
-    )
 
 
 def work(
@@ -203,7 +192,7 @@ def work(
     incoming = dataset.incoming_of(out, run.id)
     if gone := dataset.gone(out, incoming, accepted, described.kind):
         raise RunError(f"{len(gone)} parts of run {run.id} are no more, {gone[0]} among them: begin a new run")
-    incoming.mkdir(exist_ok=True)
+    incoming.mkdir(parents=True, exist_ok=True)
     failed = sum(each.result["failed"] for each in accepted)
     collect = Collector(run, release, described, incoming, shared, failed)
     job = jobs.Job(
@@ -245,6 +234,7 @@ def provenance(run: Run, job: Job, journal: Journal, summary: Summary) -> dict[s
         "digest": job.digest,
         "function": job.function,
         "source": (run.folder / job.script).read_text(encoding="utf-8"),
+        "requirements": meta["requirements"],
         "packages": meta["packages"],
         "release": meta["release"],
         "survey": job.survey,

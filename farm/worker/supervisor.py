@@ -21,7 +21,8 @@ from farm.worker.protocol import Receipt, encode
 
 _LATER = 10
 """Nice value of what is left to do when the agent has the receipt: the next attempt's start comes first."""
-_WAKE = (signal.SIGCHLD, signal.SIGTERM)
+WAKE = (signal.SIGCHLD, signal.SIGTERM)
+"""What ``follow`` waits for; its caller has blocked them."""
 
 _DEFAULT = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGPIPE, signal.SIGTERM, signal.SIGCHLD)
 """Signals that a command does not ignore because somebody above it did."""
@@ -56,13 +57,13 @@ def fork(job: Job, environ: Mapping[str, str], report: int, slot: int, keep: tup
     Raises OSError where the host has no room for another process.
     """
     agent = os.getpid()
-    signal.pthread_sigmask(signal.SIG_BLOCK, _WAKE)
+    signal.pthread_sigmask(signal.SIG_BLOCK, WAKE)
     pid = -1
     try:
         pid = os.fork()
     finally:
         if pid:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _WAKE)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, WAKE)
     if pid:
         return pid
     try:
@@ -94,7 +95,7 @@ def _supervise(job: Job, environ: Mapping[str, str], report: int, slot: int) -> 
     except (OSError, ValueError) as problem:  # ValueError: text that no command line can hold
         error = f"cannot start the command: {problem}"
     else:
-        status, reason = _follow(main, job)
+        status, reason = follow(main, job.timeout, job.grace)
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     receipt: Receipt = {
         "t": "end",
@@ -144,25 +145,34 @@ def _start(job: Job, environ: Mapping[str, str]) -> int:
     job.out.mkdir(mode=0o750, parents=True, exist_ok=True)
     os.chdir(job.work)
     log = os.open("log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    return spawn(job.command, environ, log, log)
+
+
+def spawn(command: str, environ: Mapping[str, str], out: int, errors: int) -> int:
+    """Start a command in a session of its own, without input; returns its pid."""
     return os.posix_spawn(
         "/bin/sh",
-        ["sh", "-c", job.command],
+        ["sh", "-c", command],
         environ,
-        file_actions=[(os.POSIX_SPAWN_DUP2, log, 1), (os.POSIX_SPAWN_DUP2, log, 2)],
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_DUP2, out, 1),
+            (os.POSIX_SPAWN_DUP2, errors, 2),
+        ],
         setsid=True,
         setsigmask=(),
         setsigdef=_DEFAULT,
     )
 
 
-def _follow(main: int, job: Job) -> tuple[int, str | None]:
-    """Wait for the command, at most its timeout, and end all of its descendants: (wait status, reason)."""
-    deadline = None if job.timeout is None else time.monotonic() + job.timeout
+def follow(main: int, timeout: float | None, grace: float) -> tuple[int, str | None]:
+    """Wait for a command, at most its timeout, and end all descendants: (wait status, reason)."""
+    deadline = None if timeout is None else time.monotonic() + timeout
     reason = None
     ended: dict[int, int] = {}
     while main not in ended:
         left = 3600.0 if deadline is None else deadline - time.monotonic()
-        woken = signal.sigtimedwait(_WAKE, max(left, 0))
+        woken = signal.sigtimedwait(WAKE, max(left, 0))
         ended.update(processes.reap())
         if main in ended:
             break
@@ -172,8 +182,8 @@ def _follow(main: int, job: Job) -> tuple[int, str | None]:
             reason = "timeout"
         else:
             continue
-        ended.update(processes.end_descendants(job.grace))
-    ended.update(processes.end_descendants(job.grace))
+        ended.update(processes.end_descendants(grace))
+    ended.update(processes.end_descendants(grace))
     return ended[main], reason
 
 

@@ -1,5 +1,6 @@
 """Rows as they were yielded, as Arrow tables: the types inferred once, or declared."""
 
+import base64
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -11,12 +12,15 @@ import pyarrow.csv as pc
 import pyarrow.parquet as pq
 
 from features.errors import InputError
+from features.mining import flat
 
 Row = Mapping[str, Any]
 GROUP = 1 << 17
 """Rows of a row group, at most,"""
 GROUP_BYTES = 1 << 26
 """and about their bytes."""
+LENGTH = "table::len::"
+"""What Astropy calls the length of a text column in a file's metadata, before the column's name."""
 
 
 def schema(key: str, key_dtype: np.dtype[Any], types: Mapping[str, str]) -> pa.Schema:
@@ -132,16 +136,18 @@ def unpacked(data: bytes) -> pa.Table:
 
 
 class Writer:
-    """A Parquet or CSV file that grows by row groups; whole when closed."""
+    """A Parquet or CSV file that grows by row groups; whole when closed.
+
+    Parquet says of each text how long it is at most, ``table::len::COLUMN``, for Astropy to read missing ones.
+    """
 
     def __init__(self, file: Any, into: pa.Schema, kind: str, about: Mapping[str, str]) -> None:
         self.rows = 0
         self._waiting: list[pa.Table] = []
-        if kind == "csv":
-            self._file = pc.CSVWriter(file, into)
-        else:
-            self._file = pq.ParquetWriter(file, into.with_metadata(about), compression="zstd")
-        self._schema = into
+        self._longest = {field.name: found for field in into if (found := flat.longest(_none(field.type))) is not None}
+        self._csv = pc.CSVWriter(file, flat.schema(into)) if kind == "csv" else None
+        self._schema, self._about = into, dict(about)
+        self._parquet = None if self._csv else pq.ParquetWriter(file, into, compression="zstd", store_schema=False)
 
     def write(self, rows: pa.Table) -> None:
         self.rows += len(rows)
@@ -152,12 +158,28 @@ class Writer:
 
     def close(self) -> None:
         self._flush()
-        self._file.close()
+        if self._csv:
+            self._csv.close()
+        if self._parquet:
+            told = self._about | {f"{LENGTH}{name}": str(length) for name, length in self._longest.items()}
+            schema = base64.b64encode(self._schema.with_metadata(told).serialize()).decode()
+            # As Arrow writes it, but at the end: the lengths are not known before.
+            self._parquet.add_key_value_metadata({**told, "ARROW:schema": schema})
+            self._parquet.close()
 
     def _flush(self) -> None:
-        if self._waiting:
-            self._file.write_table(pa.concat_tables(self._waiting))
-            self._waiting = []
+        if not self._waiting:
+            return
+        rows, self._waiting = pa.concat_tables(self._waiting), []
+        if self._csv:
+            self._csv.write_table(flat.rows(rows))
+        if self._parquet:
+            self._longest = {name: max(known, flat.longest(rows[name]) or 0) for name, known in self._longest.items()}
+            self._parquet.write_table(rows)
+
+
+def _none(kind: pa.DataType) -> pa.ChunkedArray:
+    return pa.chunked_array([], kind)
 
 
 def rows_of(path: Path) -> Iterator[pa.Table]:

@@ -78,7 +78,7 @@ class LocalSession:
         return Completed(done.returncode, done.stdout, done.stderr)
 
     def open(self, command: str) -> "LocalSession":
-        line = command.replace("HOST_ROOT", str(self.root))
+        line = command.replace("HOST_ROOT", str(self.root)).replace(ROOT, str(self.root))
         self.process = subprocess.Popen(
             ["/bin/sh", "-c", line], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
         )

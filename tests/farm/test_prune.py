@@ -131,6 +131,15 @@ def test_a_run_of_another_head_stays(place: Place) -> None:
     assert foreign.exists()
 
 
+def test_what_is_left_of_a_trial_goes_once_no_head_can_be_at_it(place: Place) -> None:
+    old, young = (place.root / "w1" / "runs" / name for name in ("trial-0a", "trial-0b"))
+    for folder in (old, young):
+        folder.joinpath("prepared").mkdir(parents=True)
+    os.utime(old, (0, 0))
+    assert [(each.run, each.host) for each in place.prune(days=0).taken] == [("trial-0a", "w1")]
+    assert (old.exists(), young.exists()) == (False, True)
+
+
 def test_a_dry_run_tells_the_same_and_takes_nothing(place: Place) -> None:
     run = place.make("busy")
     dry = place.prune(dry=True)

@@ -132,6 +132,8 @@ def test_a_rolling_change_gets_through_beside_a_writer_of_the_table_at_every_nod
     owner: Account, change: Change
 ) -> None:
     change(f"ALTER TABLE objects DROP KEY idx_jdmax; GRANT SELECT, UPDATE ON {DATABASE}.* TO {owner.user}@'%'")
+    for node in ("g1", "g2", "g3"):
+        sql("SET SESSION wsrep_sync_wait = 1; SELECT 1", node)  # the grant is applied there
     done, written = threading.Event(), [0, 0, 0]
 
     def write(at: int) -> None:

@@ -1,6 +1,12 @@
 """farm mine on the lab: from a script to a dataset, and what is left of it."""
 
 import json
+import math
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,14 +16,13 @@ import pandas
 import polars
 import pytest
 from astropy.table import Table
-from astropy.utils.exceptions import AstropyUserWarning
 from command import ROOT, Ended, farm
 from keyspace import admin
 from light_curves import Seeded
 from provisioning import answer
 
 from farm.errors import Exit
-from farm.runs import every
+from farm.runs import Run, every
 
 pytestmark = pytest.mark.lab
 SCRIPT = """
@@ -33,6 +38,17 @@ def brightest(curve):
 @batch(columns="jd")
 def lengths(curves):
     yield {"n": curves.segments.count}
+"""
+
+SLOW = """
+import subprocess, time
+from features.mining import light_curve
+
+@light_curve(columns="jd")
+def slow(curve):
+    subprocess.Popen(["sleep", "271.5"], start_new_session=True)
+    time.sleep(50)
+    yield {"n": len(curve)}
 """
 
 JOINED = """
@@ -118,8 +134,7 @@ def test_a_sample_is_the_same_objects_each_time_in_one_file_or_as_csv(seeded: Se
     first = mine(script, "lengths", script.parent / "sample.parquet", *options)
     again = mine(script, "lengths", script.parent / "sample.csv", *options, "--csv", "--slots", "1")
     assert (first.ended.code, again.ended.code) == (0, 0), first.ended.stderr + again.ended.stderr
-    with pytest.warns(AstropyUserWarning, match="longest string"):  # Astropy wants texts of one length
-        whole = Table.read(first.out)
+    whole = Table.read(first.out)
     assert sorted(whole["objectId"]) == sorted(pandas.read_csv(again.out).objectId)
     assert 0.1 * seeded.objects < len(whole) < 0.3 * seeded.objects
     assert first.provenance["sample"] == 0.2
@@ -143,11 +158,73 @@ def test_a_dry_run_says_what_the_whole_will_be_and_leaves_no_run(seeded: Seeded,
     assert every("lab") == before
 
 
-def test_packages_of_a_script_are_there_for_its_run_alone(seeded: Seeded, tmp_path: Path) -> None:
+def test_a_dry_run_shows_what_the_function_prints(seeded: Seeded, script: Path) -> None:
+    said = farm("mine", f"{script}:brightest", "--dry-run", "--sample", "10", "--out", str(script.parent / "a" / "b"))
+    assert said.code == 0, said.stderr
+    assert said.stdout.count("looking at ZTF") == 10
+    assert not (script.parent / "a").exists()
+
+
+def test_a_trial_ends_with_its_head_and_nothing_of_it_is_left(seeded: Seeded, tmp_path: Path) -> None:
+    script = tmp_path / "slow.py"
+    script.write_text(SLOW)
+    words = [
+        Path(sys.executable).with_name("farm"),
+        "mine",
+        f"{script}:slow",
+        "--out",
+        tmp_path / "out",
+        "--limit",
+        "w1",
+    ]
+    head = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    left = "ls -d /var/lib/farm/runs/trial-* 2>/dev/null; pgrep -f '[s]leep 271.5'; pgrep -f '[m]ine_objects'; true"
+
+    def soon(ended: bool) -> str:
+        until = time.monotonic() + 40
+        while (ended == bool(found := answer("w1", left))) and time.monotonic() < until:
+            time.sleep(0.2)
+        return found
+
+    try:
+        assert "trial-" in soon(ended=False)
+        time.sleep(3)  # the function is at work
+        assert answer("w1", "pgrep -f '[s]leep 271.5'")
+    finally:
+        head.kill()
+        head.wait()
+    assert soon(ended=True) == ""
+
+
+STAR, PERIOD, DETECTIONS = "ZTF99variable", 2.7183, 120
+
+
+@pytest.fixture
+def variable(seeded: Seeded) -> Iterator[None]:
+    """A star of known period among the light curves."""
+    columns = "objectid, jd, candid, fid, magpsf, sigmapsf, magnr, isdiffpos"
+    with admin() as table:
+        try:
+            for number in range(DETECTIONS):
+                jd = 2459000.7 + 3 * number + 0.3 * math.sin(number)
+                change = 0.3 * math.sin(2 * math.pi * jd / PERIOD)
+                magnitude, sign = 15 - 2.5 * math.log10(abs(change)), "t" if change > 0 else "f"
+                values = f"'{STAR}', {jd}, {number}, 1, {magnitude}, 0.02, 15.0, '{sign}'"
+                table.execute(f"INSERT INTO lasair.candidates ({columns}) VALUES ({values})")
+            yield
+        finally:
+            table.execute(f"DELETE FROM lasair.candidates WHERE objectid = '{STAR}'")
+
+
+def test_packages_of_a_script_are_there_for_its_run_alone(variable: None, tmp_path: Path) -> None:
     out = tmp_path / "periods"
     ended = mine(ROOT / "examples" / "periods.py", "period", out, "--window", "all", "--limit", "w1").ended
     assert ended.code == 0, ended.stderr
-    told = Mined(ended, out, out).provenance
+    told, found = Mined(ended, out, out).provenance, pandas.read_parquet(out).set_index("objectId")
+    assert len(found) == told["rows"] >= 1
+    assert abs(found.loc[STAR, "period"] / PERIOD - 1) < 1e-3
+    assert told["requirements"] == ["light-curve>=0.10"]
+    assert all(len(digest) == 64 for digest in told["packages"].values())
     assert any(name.startswith("light_curve-") for name in told["packages"])
     assert told["failed"] == 0
     assert answer("w1", "/opt/farm/current/bin/python -c 'import light_curve' 2>&1 || true").count(
@@ -164,13 +241,29 @@ def test_a_script_that_cannot_be_imported_ends_before_a_run(seeded: Seeded, tmp_
     assert every("lab") == before
 
 
+def over_ranges(*words: str) -> dict[str, Path]:
+    """The outputs of each task of ``farm run --over-ranges``, which must end well."""
+    told = farm("run", "--json", *words[1:]).json()
+    assert told["submitted"] == told["done"] == int(words[words.index("--over-ranges") + 1])
+    return {folder.name: folder for folder in (Run("lab", told["run"]).folder / "outputs").iterdir()}
+
+
 def test_a_command_runs_over_ranges(provisioned: None) -> None:
-    command = "python3 -c 'import sys; sys.exit(not int(sys.argv[1]) < int(sys.argv[2]))' {low} {high}"
-    kept = f'{command} && echo {{low}} > "$FARM_OUT/low.csv"'
-    said = farm("run", "--over-ranges", "5", "--fetch", "*.csv", "--json", "--", kept).json()
-    assert (said["submitted"], said["done"]) == (5, 5)
-    lows = [int(file.read_text()) for file in every("lab")[-1].folder.glob("outputs/*/low.csv")]
-    assert (len(lows), min(lows)) == (5, -(2**63))
+    command = 'echo {low} {high} >"$FARM_OUT/range.txt"'
+    found = over_ranges("run", "--over-ranges", "5", "--fetch", "*.txt", "--", command)
+    ranges = [tuple(map(int, (folder / "range.txt").read_text().split())) for folder in found.values()]
+    lows, highs = zip(*sorted(ranges), strict=True)
+    assert (lows[0], highs[-1]) == (-(2**63), 2**63 - 1)
+    assert lows[1:] == highs[:-1], "each token belongs to one range"
+
+
+def test_the_documented_command_over_ranges_computes_every_object_once(seeded: Seeded) -> None:
+    page = (ROOT / "docs" / "mining.md").read_text()
+    (line,) = (line for line in page.splitlines() if line.startswith("farm run --over-ranges"))
+    found = over_ranges(*shlex.split(line)[1:])
+    names = pandas.concat([pandas.read_csv(folder / "part.csv") for folder in found.values()]).objectId
+    assert names.is_unique
+    assert len(names) == seeded.objects
 
 
 def test_upper_limits_and_forced_photometry_are_joined_where_they_are_asked_for(mined: Mined, tmp_path: Path) -> None:

@@ -4,8 +4,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from typer import BadParameter
 
 from farm import plan, tasks
+from farm.cli.mine import _sample
 from farm.errors import InputError
 from farm.journal import Accepted
 from farm.mining import bundle, dataset, metadata
@@ -104,7 +106,7 @@ def test_a_sample_is_the_same_objects_for_any_number_of_tasks_and_part_of_every_
 
 
 def test_an_estimate_is_by_the_share_of_the_ring_or_by_the_names() -> None:
-    tried = Trial(100, 3000, 50, 1000, 2.0, 1.0, 0.01, 0, (), ("jd",), {"x": "float64"})
+    tried = Trial(100, 3000, 50, 1000, 2.0, 1.0, 0.01, 0, (), ("jd",), {"x": "float64"}, "")
     whole = tried.estimate(slots=4, part=1.0, named=None)
     assert whole == {"objects": 10_000, "rows": 5_000, "bytes": 100_000, "seconds": 50.0, "objects_per_second": 200.0}
     assert tried.estimate(slots=4, part=0.1, named=None)["objects"] == 1_000
@@ -119,3 +121,31 @@ def test_a_command_over_ranges_gets_each_range_in_its_place_and_keeps_other_brac
     assert quoted[0].command == f"scan '--range={-(2**63)}:{2**63 - 1}' 'a b'"
     with pytest.raises(InputError, match=r"no \{high\}"):
         tasks.over_ranges(["echo", "{low}"], 2, None)
+
+
+def test_a_byte_order_mark_hides_no_metadata(tmp_path: Path) -> None:
+    script = tmp_path / "s.py"
+    script.write_text(BLOCK, encoding="utf-8-sig")
+    assert metadata.read(script).dependencies == ("light-curve>=0.10",)
+
+
+def test_a_place_is_looked_at_and_nothing_made_there(tmp_path: Path) -> None:
+    dataset.require_free(tmp_path / "a" / "b" / "c")
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "file").touch()
+    for wrong, said in (("file", "is there already"), ("file/b/c", "no folder")):
+        with pytest.raises(InputError, match=said):
+            dataset.require_free(tmp_path / wrong)
+
+
+@pytest.mark.parametrize(
+    ("text", "part"), [(".1%", 0.001), ("0.1%", 0.001), ("1%", 0.01), ("100%", 1.0), ("5.%", 0.05)]
+)
+def test_a_sample_is_a_part_in_any_writing(text: str, part: float) -> None:
+    assert _sample(text, dry_run=False) == (pytest.approx(part), None)
+
+
+@pytest.mark.parametrize("text", ["0%", ".%", "101%", "1", "%", "-1%"])
+def test_a_sample_that_is_no_part_is_refused(text: str) -> None:
+    with pytest.raises(BadParameter):
+        _sample(text, dry_run=False)
