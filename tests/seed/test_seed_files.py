@@ -1,5 +1,6 @@
 """Light curves from Parquet and from alert packets, and files that are neither."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -211,6 +212,17 @@ def another_avro(path: Path) -> Path:
     return path / "a.avro"
 
 
+def packet_without_brightness(path: Path) -> Path:
+    return avro(path / "a.avro", packet({name: value for name, value in detection().items() if name != "magpsf"}))
+
+
+def test_packets_are_refused_of_a_survey_that_has_none(tmp_path: Path) -> None:
+    nowhere = dataclasses.replace(ZTF, name="nowhere")
+    found = files.listed([avro(tmp_path / "a.avro", packet(detection()))], nowhere)
+    with pytest.raises(InputError, match="nowhere has no alert packets; seed with Parquet files"):
+        files.read(found, nowhere)
+
+
 @pytest.mark.parametrize(
     ("make", "says"),
     [
@@ -224,6 +236,7 @@ def another_avro(path: Path) -> Path:
         (words_for_numbers, "column fid is"),
         (no_time, "1 rows have no jd"),
         (no_detection, "has no detection"),
+        (packet_without_brightness, "a row of candidates that lacks magpsf"),
         (another_avro, "no alert packet of ztf"),
     ],
 )
