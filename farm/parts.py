@@ -31,7 +31,7 @@ class Manifest:
     objects: int
     """Lines of the CSV without its header."""
     unread: tuple[str, ...]
-    """objectIds whose light curve could not be read."""
+    """Objects whose light curve could not be read."""
     sha256: str
     release: str
     schema: str

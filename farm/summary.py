@@ -45,7 +45,7 @@ class Summary:
     results: Mapping[str, int]
     workers: Mapping[str, WorkerShare]
     unread: tuple[str, ...]
-    """objectIds whose light curve could not be read."""
+    """Objects whose light curve could not be read."""
     troubles: tuple[tuple[str, str, str], ...]
     """Tasks that failed or are held: id, state, reason."""
     without: Mapping[str, Sequence[str]] = field(default_factory=dict)

@@ -1,6 +1,6 @@
 """From many light curves to as many rows of features; one light curve is a batch of one.
 
-    survey = features.survey("ztf")
+    survey = features.survey(features.DEFAULT)
     curves = LightCurves.from_ordered(key_of_each_row, {name: array, ...})   # survey.inputs
     rows = compute(survey, curves, window=30)
     features.text.write_rows(rows, file)
@@ -66,7 +66,7 @@ class Rows:
 def compute(survey: Survey, curves: LightCurves, window: float | None) -> Rows:
     """Every feature of ``survey`` for every object of ``curves``.
 
-    ``window`` in days keeps the detections with max(jd) - jd < window, an object at a time; None keeps all. A full row
+    ``window`` in days keeps the detections with max(t) - t < window, an object at a time; None keeps all. A full row
     comes out for each object, also for one without detections. A feature function that raises costs its own features
     of the object that it raised for, and nothing else (see ``Rows.failures``).
     """

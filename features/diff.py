@@ -59,7 +59,7 @@ class Diff:
 def compare(
     survey: Survey, old: Mapping[str, Column], new: Mapping[str, Column], tolerance: float | None = 0.0
 ) -> Diff:
-    """Compare rows of features (``features.files.read_features``) by objectId.
+    """Compare rows of features (``features.files.read_features``) by object.
 
     Numbers differ when ``relative(old, new)`` is above ``tolerance``, None: the feature's own. Raises InputError for an
     object that stands twice in one file.

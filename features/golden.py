@@ -1,7 +1,7 @@
 """The golden set: simulated light curves and their features, with which installed code shows that it computes.
 
 ``features/<survey>/golden.json.gz`` holds both. Its values come from the tests' scalar reference, never from this
-package: ``tests/features/golden_set.py`` writes ZTF's and describes the format, ``lsst_golden_set.py`` LSST's.
+package: ``tests/features/*golden_set.py`` write them, ``golden_set.py`` describes the format.
 """
 
 import gzip

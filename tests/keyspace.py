@@ -11,9 +11,11 @@ from provisioning import answer, on
 from farm.home import Home
 from farm.lab import find
 from farm.seed import driver, store
+from features import DEFAULT, survey
 from features.declare import Table
 from features.schema import cql_ddl
 
+DETECTIONS = survey(DEFAULT).detections
 WORKER = "w1"
 PROGRAM = "/opt/farm/current/bin/rebuild_objects"
 
@@ -21,12 +23,12 @@ PROGRAM = "/opt/farm/current/bin/rebuild_objects"
 @contextmanager
 def admin(keyspace: str = driver.KEYSPACE) -> Iterator[store.Table]:
     account = store.Account(driver.ACCOUNT, Home("lab").secret("cassandra_admin").read_text().strip())
-    with store.connect(find("c1").address, 9042, account, keyspace, "candidates") as table:
+    with store.connect(find("c1").address, 9042, account, keyspace, DETECTIONS.name, DETECTIONS.key.name) as table:
         yield table
 
 
 @contextmanager
-def own_keyspace(granted: bool = True, tables: Sequence[Table] = (driver.SURVEY.detections,)) -> Iterator[str]:
+def own_keyspace(granted: bool = True, tables: Sequence[Table] = (DETECTIONS,)) -> Iterator[str]:
     """The name of a keyspace with these tables, empty; farm_reader may read it where ``granted``."""
     name = f"test_{secrets.token_hex(4)}"
     with admin() as table:

@@ -11,7 +11,7 @@ def register(app: typer.Typer) -> None:
     def demo(
         alerts: Annotated[
             Path | None,
-            typer.Option(help="Real detections (Parquet, or ZTF Avro packets) in place of simulated ones."),
+            typer.Option(help="Real detections (Parquet, or alert packets in Avro) in place of simulated ones."),
         ] = None,
         objects: Annotated[int, typer.Option(min=1, help="How many objects to simulate.")] = 4000,
     ) -> None:

@@ -24,7 +24,7 @@ def load(
     as_json: Annotated[bool, typer.Option("--json", help="The summary as JSON.")] = False,
     max_changed: Annotated[
         list[str] | None,
-        typer.Option(help="Share of rows in which a feature may move: 0.3, or magrmean=0.3 for one. Default 0.1."),
+        typer.Option(help="Share of rows in which a feature may move: 0.3, or FEATURE=0.3 for one. Default 0.1."),
     ] = None,
     max_new_nulls: Annotated[
         list[str] | None, typer.Option(help="Share of rows in which a feature may become NULL. Default 0.01.")

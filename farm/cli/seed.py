@@ -20,16 +20,14 @@ def seed(
         list[Path] | None,
         typer.Option(
             "--from",
-            help="Parquet file of detections, Avro file of ZTF alert packets, or a folder of them; a file named as"
-            " another table (noncandidates.parquet) has its rows. Can be repeated.",
+            help="Parquet file of detections, Avro file of alert packets, or a folder of them; a Parquet file named as"
+            " a table of the survey has its rows. Can be repeated.",
         ),
     ] = None,
     objects: Annotated[int | None, typer.Option(help="Simulate so many objects.")] = None,
-    survey: Annotated[
-        str, typer.Option(help="Whose tables; of another than ztf, --from is a folder, a file a table.")
-    ] = DEFAULT,
+    survey: Annotated[str, typer.Option(help=f"Whose light curves: {', '.join(SURVEYS)}.")] = DEFAULT,
     all_tables: Annotated[
-        bool, typer.Option("--all-tables", help="Simulate upper limits and forced photometry too.")
+        bool, typer.Option("--all-tables", help="Simulate the tables too that no feature reads.")
     ] = False,
     rows_per_object: Annotated[float, typer.Option(help="Mean number of simulated detections.")] = 31.25,
     seed: Annotated[int, typer.Option(help="Of the simulation: the same one gives the same light curves.")] = 1,

@@ -76,7 +76,7 @@ class Breach:
 
 
 def limits(max_changed: Sequence[str], max_new_nulls: Sequence[str]) -> Limits:
-    """Limits from what was typed: ``0.3``, ``30%`` or ``magrmean=0.3``, each for all features or for one.
+    """Limits from what was typed: ``0.3``, ``30%`` or ``FEATURE=0.3``, each for all features or for one.
 
     Raises InputError for something else.
     """
@@ -161,5 +161,5 @@ def _parsed(flag: str, text: str) -> tuple[str | None, float]:
     except ValueError:
         value = -1.0
     if match is None or not 0 <= value <= 1:
-        raise InputError(f"{flag} {text}: write a share from 0 to 1, or feature=share, such as 0.3 or magrmean=0.3")
+        raise InputError(f"{flag} {text}: write a share from 0 to 1, or FEATURE=share for one feature, such as 0.3")
     return match[1], value

@@ -104,10 +104,11 @@ def sql(home: Home, database: str, whose: str = DEFAULT) -> dict[str, Any]:
 
 def main() -> dict[str, Any]:
     arguments = program.parser(__doc__, "environment")
-    arguments.add_argument("--database", required=True)
-    arguments.add_argument("--survey", choices=SURVEYS, default=DEFAULT)
+    arguments.add_argument("--database", default="", help="empty: the survey's name")
+    arguments.add_argument("--survey", choices=("", *SURVEYS), default="", help="empty: the usual one")
     options = arguments.parse_args()
-    return sql(Home(options.environment), options.database, options.survey)
+    whose = options.survey or DEFAULT
+    return sql(Home(options.environment), options.database or whose, whose)
 
 
 if __name__ == "__main__":

@@ -75,9 +75,11 @@ def ensure(inventory: Inventory, given: Mapping[str, str], port: int, database: 
 def main() -> dict[str, Any]:
     arguments = program.parser(__doc__, "inventory")
     arguments.add_argument("--port", type=int, required=True, help="Galera's")
-    arguments.add_argument("--database", required=True, help="Galera's, that holds table objects")
+    arguments.add_argument("--database", default="", help="that holds table objects; empty: the survey's name")
     options = arguments.parse_args()
-    return ensure(load(options.inventory), json.load(sys.stdin), options.port, options.database, options.write)
+    inventory = load(options.inventory)
+    database = options.database or inventory.survey
+    return ensure(inventory, json.load(sys.stdin), options.port, database, options.write)
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""Filling Cassandra's ``candidates`` with light curves, by SSTables that the node imports."""
+"""Filling Cassandra's tables with light curves, by SSTables that the node imports."""

@@ -22,14 +22,10 @@ from farm.seed.rows import Rows
 from farm.seed.sstables import Feed, feed
 from features import DEFAULT, survey
 from features.declare import Survey
-from features.htm import htm_id
 from features.schema import cql_name
 
-SURVEY = survey(DEFAULT)
 KEYSPACE = "lasair"
 ACCOUNT = "farm_admin"
-
-DETECTIONS = (SURVEY.detections.name,)
 
 Existing = Literal["refuse", "replace", "append"]
 """What happens where the table holds rows: an error; they go; they stay, and those of the same key are overwritten."""
@@ -46,7 +42,7 @@ class Source:
     """Table to some of its rows, in the order of the tokens."""
     tables: tuple[str, ...]
     """Those that have rows."""
-    survey: Survey = SURVEY
+    survey: Survey
 
 
 @dataclass(frozen=True)
@@ -58,7 +54,7 @@ class Seeded:
 
 
 def simulated(objects: int, mean_rows: float, seed: int, whose: str = DEFAULT, *, all_tables: bool = False) -> Source:
-    """``all_tables``: upper limits and forced photometry too, where they are not simulated anyway.
+    """``all_tables``: those too that no feature reads, where they can be simulated.
 
     Raises InputError for numbers that make no light curve, and for a survey that has no simulation.
     """
@@ -82,28 +78,14 @@ def simulated(objects: int, mean_rows: float, seed: int, whose: str = DEFAULT, *
 
 def from_files(paths: Sequence[Path], whose: str = DEFAULT) -> Source:
     """Raises InputError where one of ``paths`` is unreadable or foreign."""
+    of = survey(whose)
+    found = files.listed(paths, of)
+    read = files.read(found, of)
+    ids = np.ma.getdata(read[of.detections.name][of.detections.key.name])
     what = ", ".join(map(str, paths))
-    if whose != DEFAULT:
-        if len(paths) > 1:
-            raise InputError(f"light curves of {whose} are those of one folder, a file a table: name it alone")
-        of = survey(whose)
-        read = tables.read(paths[0], of)
-        ids = read[of.detections.name][of.detections.key.name]
-        return Source(what, len(ids), len(np.unique(np.ma.getdata(ids))), lambda: tables.chunks(read), tuple(read), of)
-    found = files.listed(paths)
-    others = {table.name: table for table in SURVEY.tables[1:]}
-    named = [each for each in found if each.suffix == ".parquet" and each.stem in others]
-    packets = [each for each in found if each not in named]
-    rows = files.read(packets, {column.name: column.cql for column in SURVEY.detections.columns})
-    beside = files.beside(packets, SURVEY.tables[1:])
-    beside |= {each.stem: tables.read_one(each, others[each.stem]) for each in named}
-    objects = 1 + int(np.count_nonzero(rows["objectid"][1:] != rows["objectid"][:-1]))
-
-    def chunks() -> Iterator[Mapping[str, Rows]]:
-        yield from _candidates(files.chunks(rows))
-        yield from tables.chunks(beside)
-
-    return Source(what, len(rows["jd"]), objects, chunks, (*DETECTIONS, *beside))
+    if found.left_out:
+        what += f" without {', '.join(each.name for each in found.left_out)}"
+    return Source(what, len(ids), len(np.unique(ids)), lambda: tables.chunks(read), tuple(read), of)
 
 
 def seed(source: Source, existing: Existing, keyspace: str = KEYSPACE, stream: TextIO | None = None) -> Seeded:
@@ -190,14 +172,3 @@ def _write(source: Source, home: Path, keyspace: str, folder: Path, stream: Text
 
 def _plain(key: Any) -> Any:
     return key.decode() if isinstance(key, bytes) else int(key)
-
-
-def _candidates(chunks: Iterator[Rows]) -> Iterator[Mapping[str, Rows]]:
-    for rows in chunks:
-        yield {SURVEY.detections.name: rows | {"htmid16": _htm(rows)}}
-
-
-def _htm(rows: Rows) -> np.ma.MaskedArray:
-    """Level-16 HTM ids; missing where a coordinate is."""
-    missing = np.ma.getmaskarray(rows["ra"]) | np.ma.getmaskarray(rows["dec"])
-    return np.ma.array(htm_id(np.ma.getdata(rows["ra"]), np.ma.getdata(rows["dec"]), 16), mask=missing)

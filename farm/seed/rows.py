@@ -1,4 +1,4 @@
-"""Rows of ``candidates`` on their way to Cassandra: columns of arrays, and the bytes that SSTableFeed.java reads.
+"""Rows of a table on their way to Cassandra: columns of arrays, and the bytes that SSTableFeed.java reads.
 
 ``Rows`` maps a column's name to a masked array (masked: null); text is of dtype ``S``. A column that is absent is null.
 """

@@ -5,14 +5,12 @@ rows of each table that always has some; and, where further tables may have some
 """
 
 from collections.abc import Iterator, Mapping
-from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-import features
 from farm.errors import InputError
+from farm.seed.hooks import part
 from farm.seed.rows import CHUNK, Array, Rows
 from farm.seed.store import tokens
 from features.declare import Survey
@@ -44,9 +42,10 @@ def light_curves(
 
 def simulation(survey: Survey) -> Any:
     """Raises InputError for a survey that has none."""
-    if not Path(features.__file__).with_name(survey.name).joinpath("simulate.py").exists():
+    found = part(survey, "simulate")
+    if found is None:
         raise InputError(f"light curves of {survey.name} cannot be simulated: seed with files, --from FOLDER")
-    return import_module(f"features.{survey.name}.simulate")
+    return found
 
 
 def lengths(objects: int, rows: int, rng: np.random.Generator) -> Array:

@@ -1,4 +1,4 @@
-"""Cassandra's table of detections, as seeding sees it: the one module here that imports the driver."""
+"""Cassandra's tables of light curves, as seeding sees them: the one module here that imports the driver."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -35,12 +35,12 @@ class Account:
 
 @dataclass(frozen=True)
 class Table:
-    """A table of detections on one node; made by ``connect``."""
+    """A table of light curves on one node; made by ``connect``."""
 
     keyspace: str
     name: str
     _session: Session
-    key: str = "objectid"
+    key: str
     """The column that says which object a row is of, as CQL has it."""
 
     def beside(self, name: str, key: str) -> "Table | None":
@@ -71,9 +71,7 @@ class Table:
 
 
 @contextmanager
-def connect(
-    address: str, port: int, account: Account, keyspace: str, table: str, key: str = "objectid"
-) -> Iterator[Table]:
+def connect(address: str, port: int, account: Account, keyspace: str, table: str, key: str) -> Iterator[Table]:
     """The table at the node ``address``. Raises CassandraError where node, account or table is not there."""
     logging.getLogger("cassandra").setLevel(logging.CRITICAL)
     where = f"Cassandra at {address}:{port}"

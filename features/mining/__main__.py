@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from features import survey
+from features import DEFAULT, survey
 from features.errors import InputError
 from features.mining import script
 from features.mining.job import Job, Limits
@@ -24,7 +24,7 @@ def _table(text: str) -> tuple[str, Path]:
 def _parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="python -m features.mining", description=__doc__)
     made.add_argument("script", metavar="SCRIPT.py:FUNCTION")
-    made.add_argument("--survey", default="ztf")
+    made.add_argument("--survey", default=DEFAULT)
     made.add_argument("--table", type=_table, action="append", required=True, metavar="TABLE=FILE")
     made.add_argument("--window", type=days, default="all", metavar="DAYS|all")
     made.add_argument("--out", type=Path, required=True, metavar="FILE", help="rows: .parquet or .csv")

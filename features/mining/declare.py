@@ -30,7 +30,7 @@ class Miner:
 def light_curve(columns: str, schema: Mapping[str, str] | None = None) -> Callable[[Function], Miner]:
     """Mark a function that takes one ``LightCurve`` and yields dicts, a row each; the object's id is added to them.
 
-    ``columns`` are names with blanks between: of the detections, or ``noncandidates.jd`` for one of another table.
+    ``columns`` are names with blanks between: of the detections, or ``TABLE.COLUMN`` for one of another table.
     ``schema`` names what is yielded: bool, int64, float64, string, list<float64>, timestamp[ms] and what else Arrow
     calls by a name; without it the types are those of the first rows.
     """
@@ -40,17 +40,17 @@ def light_curve(columns: str, schema: Mapping[str, str] | None = None) -> Callab
 def batch(columns: str, schema: Mapping[str, str] | None = None) -> Callable[[Function], Miner]:
     """Mark a function that takes many light curves at once, ``features.curves.LightCurves``.
 
-    It yields dicts: a row each, with the id of its object under the name of the survey's key (``objectId``); or, where
-    the values are arrays, many rows, one an object in the order of ``object_id`` where they lack the key.
+    It yields dicts: a row each, with the id of its object under the name of the survey's key; or, where the
+    values are arrays, many rows, one an object in the order of ``object_id`` where they lack the key.
     """
     return lambda function: Miner(function, "batch", tuple(columns.split()), schema)
 
 
 class LightCurve:
-    """The light curve of one object. ``curve["magpsf"]`` is a column of its detections, in the order of their times.
+    """The light curve of one object. ``curve["COLUMN"]`` is a column of its detections, in the order of their times.
 
     Floating-point columns are float64 with NaN where a value is missing, whole numbers int32 or int64 (float64 with
-    NaN where one is missing), text is objects (str, None where missing). ``curve["noncandidates.jd"]`` is a column of
+    NaN where one is missing), text is objects (str, None where missing). ``curve["TABLE.COLUMN"]`` is a column of
     another table, with as many rows as the object has there. Arrays are views: copy what is to be changed.
     """
 

@@ -95,7 +95,7 @@ def names(file: Path) -> list[str]:
         raise InputError(f"the list of objects {file} cannot be read: {error}") from error
     found = [name for name in listed if name]
     if not found:
-        raise InputError(f"the list of objects {file} is empty: write one objectId a line")
+        raise InputError(f"the list of objects {file} is empty: write the id of one object a line")
     return found
 
 

@@ -1,6 +1,10 @@
 """Passwords and option files on the head."""
 
+import json
+import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +13,7 @@ from test_inventory_check import good, hosts, inventory
 from farm.errors import InventoryError, SetupError
 from farm.inventory import Inventory, load
 from farm.provision.secrets import ensure
+from features import DEFAULT, survey
 
 GIVEN = {name: f"given-{name}" for name in ("cassandra_reader", "galera_reader", "galera_loader", "galera_owner")}
 
@@ -110,3 +115,21 @@ def test_a_password_that_cannot_be_written_safely_is_refused_without_being_shown
 def test_a_secret_of_no_account_is_refused_by_name(managed: Inventory) -> None:
     with pytest.raises(InventoryError, match="galera_writer"):
         ensured(managed, galera_writer="x")
+
+
+def program(name: str, *options: str, **environment: str) -> str:
+    command = [sys.executable, "-m", f"farm.provision.{name}", *options]
+    done = subprocess.run(command, env=os.environ | environment, input="{}", capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+@pytest.mark.parametrize(("variables", "named"), [({}, DEFAULT), ({"farm_survey": "lsst"}, "lsst")])
+def test_the_database_has_the_name_of_the_survey_where_nobody_says_another(
+    tmp_path: Path, variables: dict[str, object], named: str
+) -> None:
+    where = str(inventory(tmp_path, good(), **variables))
+    program("secrets", where, "--port=3306", "--database=", "--write", FARM_HOME=str(tmp_path))
+    assert f"database = {named}\n" in (tmp_path / "example" / "secrets" / "galera_loader.cnf").read_text()
+    wanted = program("galera", "example", "--database=", f"--survey={variables.get('farm_survey', '')}", "--check")
+    assert f"schema_name = '{named}'" in json.loads(wanted)["ask"]
+    assert survey(named).key.name in json.loads(wanted)["statements"]["objects"]

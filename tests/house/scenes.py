@@ -58,7 +58,7 @@ TABLES = [
     "farm report last",
     "farm report last --out tonight.html",
     "farm export --out objects.parquet",
-    "farm rebuild --where 'ncand > 50' --load",
+    "farm rebuild --where 'htm16 % 1000 = 0' --load",
     "farm load last --undo",
     "farm rebuild --inventory ENV --objects unread.txt",
     "farm rebuild --window all --limit w1,w2 --slots 1 --ranges 4",

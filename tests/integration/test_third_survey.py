@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import fastavro
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from command import ROOT
-from keyspace import own_keyspace, settings_here
+from keyspace import admin, own_keyspace, settings_here
 from own_table import everywhere, own_table
 from provisioning import answer
 
@@ -23,7 +24,9 @@ from features.declare import Survey
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(180)]
 
-GUIDE = (ROOT / "docs" / "adding-a-survey.md").read_text().split("```python")[1].split("```")[0]
+GUIDE, INGEST = (
+    block.split("```")[0] for block in (ROOT / "docs" / "adding-a-survey.md").read_text().split("```python")[1:]
+)
 SIMULATION = """
 import numpy as np
 
@@ -77,6 +80,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
     (folder / "tables.py").write_text(GUIDE)
     (folder / "__init__.py").write_text("from features.atlas.tables import SURVEY as SURVEY\n")
     (folder / "simulate.py").write_text(SIMULATION)
+    (folder / "ingest.py").write_text(INGEST)
     made: dict[str, Any] = {}
     exec(GUIDE, made)
     return Copy(root, made["SURVEY"])
@@ -116,6 +120,33 @@ def test_light_curves_become_rows_of_the_table_and_stay_as_they_are(copy: Copy, 
         assert rows == OBJECTS * ROWS
         answer("g1", ask, "UPDATE objects SET mjdmax = mjdmax + 1 ORDER BY atlasId LIMIT 3")
         assert json.loads(copy.run(*load))["load"]["guarded"] == 3
+
+
+def test_its_light_curves_come_from_parquet_and_from_packets(copy: Copy, provisioned: None, tmp_path: Path) -> None:
+    seen = {"atlasId": [7, 7], "mjd": [60001.0, 60000.0], "obs": [2, 1], "uJy": [9.0, 3.0]}
+    pq.write_table(pa.table(seen), tmp_path / "alerts.parquet")
+    pq.write_table(pa.table({"atlasId": [7], "mjd": [59999.0]}), tmp_path / "limits.parquet")
+    packet = {"night": 60002, "atlasId": 8, "seen": [{"mjd": 60002.0, "obs": 3, "uJy": 4.0}], "limits": [60001.0]}
+    record = {"type": "record", "name": "seen", "fields": [
+        {"name": "mjd", "type": "double"}, {"name": "obs", "type": "long"}, {"name": "uJy", "type": "double"},
+    ]}  # fmt: skip
+    schema = {"type": "record", "name": "alert", "fields": [
+        {"name": "night", "type": "int"},
+        {"name": "atlasId", "type": "long"},
+        {"name": "seen", "type": {"type": "array", "items": record}},
+        {"name": "limits", "type": {"type": "array", "items": "double"}},
+    ]}  # fmt: skip
+    with (tmp_path / "night.avro").open("wb") as file:
+        fastavro.writer(file, fastavro.parse_schema(schema), [packet])
+    with own_keyspace(tables=copy.survey.tables) as name:
+        source = f"driver.from_files([Path({str(tmp_path)!r})], 'atlas')"
+        seed = f"from pathlib import Path; from farm.seed import driver; driver.seed({source}, 'refuse', '{name}')"
+        copy.run("-c", seed)
+        with admin() as table:
+            rows = table.execute(f'SELECT "atlasId", mjd, "uJy" FROM {name}.diffphot')
+            limits = table.execute(f'SELECT "atlasId", mjd FROM {name}.limits')
+    assert sorted(map(tuple, rows)) == [(7, 60000.0, 3.0), (7, 60001.0, 9.0), (8, 60002.0, 4.0)]
+    assert sorted(map(tuple, limits)) == [(7, 59999.0), (8, 60001.0)]
 
 
 def test_its_light_curves_are_mined_and_computed_from_files(copy: Copy, tmp_path: Path) -> None:

@@ -6,8 +6,9 @@ import pytest
 from farm.seed import driver
 from farm.seed.rows import Rows
 from farm.seed.store import tokens
+from features import survey
 
-TABLES = {table.name: table for table in driver.SURVEY.tables}
+TABLES = {table.name: table for table in survey("ztf").tables}
 
 
 @pytest.fixture(scope="module")

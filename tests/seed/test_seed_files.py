@@ -1,5 +1,6 @@
 """Light curves from Parquet and from alert packets, and files that are neither."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +12,21 @@ import pytest
 
 from farm.errors import InputError
 from farm.seed import driver, files
-from farm.seed.files import chunks
 from farm.seed.rows import Rows
 from farm.seed.store import tokens
+from farm.seed.tables import chunks
 from features import survey
 
-COLUMNS = {column.name: column.cql for column in survey("ztf").detections.columns}
+ZTF = survey("ztf")
 REAL = Path(__file__).parents[3] / "shared" / "data" / "ztf" / "candidates.parquet"
 
 
-def read(path: Path, columns: dict[str, str]) -> Rows:
-    return files.read(files.listed([path]), columns)
+def read(path: Path) -> Rows:
+    return every(path)["candidates"]
+
+
+def every(path: Path) -> dict[str, Rows]:
+    return files.read(files.listed([path], ZTF), ZTF)
 
 
 def detection(**changes: Any) -> dict[str, Any]:
@@ -67,22 +72,22 @@ def test_parquet_gives_rows_in_the_order_of_cassandra(tmp_path: Path) -> None:
         tmp_path / "a.parquet",
         *(detection(objectid=name, jd=jd, candid=7) for name in ("ZTF18a", "ZTF18b", "ZTF18c") for jd in (9.5, 2.5)),
     )
-    rows = read(path, COLUMNS)
+    rows = read(path)
     names = rows["objectid"].data[::2]
     assert sorted(names.tolist()) == [b"ZTF18a", b"ZTF18b", b"ZTF18c"]
     assert tokens(names).tolist() == sorted(tokens(names).tolist())
     assert rows["jd"].tolist() == [2.5, 9.5] * 3
-    assert set(rows) == set(COLUMNS)
+    assert set(rows) == set(ZTF.detections.typed)
     assert np.ma.getmaskarray(rows["drb"]).all()
 
 
 def test_rows_without_a_candid_are_no_detections(tmp_path: Path) -> None:
-    rows = read(parquet(tmp_path / "a.parquet", detection(), detection(jd=1.0, candid=None)), COLUMNS)
+    rows = read(parquet(tmp_path / "a.parquet", detection(), detection(jd=1.0, candid=None)))
     assert rows["jd"].tolist() == [2458300.5]
 
 
 def test_of_rows_with_one_key_the_last_one_stays(tmp_path: Path) -> None:
-    rows = read(parquet(tmp_path / "a.parquet", detection(), detection(magpsf=17.0), detection(candid=12)), COLUMNS)
+    rows = read(parquet(tmp_path / "a.parquet", detection(), detection(magpsf=17.0), detection(candid=12)))
     assert rows["candid"].tolist() == [11, 12]
     assert rows["magpsf"].tolist() == [17.0, 18.0]
 
@@ -91,14 +96,14 @@ def test_a_folder_gives_the_rows_of_all_its_files(tmp_path: Path) -> None:
     parquet(tmp_path / "a.parquet", detection())
     avro(tmp_path / "b.avro", packet(detection(candid=12, sgmag1=20.5)))
     (tmp_path / "notes.txt").write_text("not read")
-    assert read(tmp_path, COLUMNS)["candid"].tolist() == [11, 12]
+    assert read(tmp_path)["candid"].tolist() == [11, 12]
 
 
 def test_a_packet_gives_its_detection_and_its_history_once(tmp_path: Path) -> None:
     history = [detection(jd=2458299.5, candid=10), detection(jd=2458298.5, candid=None)]
     first = packet(detection(sgmag1=20.5), *history)
     second = packet(detection(jd=2458301.5, candid=13, sgmag1=20.75), *history, detection(magpsf=18.0))
-    rows = read(avro(tmp_path / "a.avro", first, second), COLUMNS)
+    rows = read(avro(tmp_path / "a.avro", first, second))
     assert rows["candid"].tolist() == [10, 11, 13]
     assert rows["sgmag1"].tolist() == [None, 20.5, 20.75]
 
@@ -107,7 +112,7 @@ def test_what_a_history_lacks_does_not_overwrite_what_the_alert_had(tmp_path: Pa
     later = packet(detection(jd=2458301.5, candid=13, sgmag1=20.75), detection())
     avro(tmp_path / "1.avro", packet(detection(sgmag1=20.5)))
     avro(tmp_path / "2.avro", later)
-    assert read(tmp_path, COLUMNS)["sgmag1"].tolist() == [20.5, 20.75]
+    assert read(tmp_path)["sgmag1"].tolist() == [20.5, 20.75]
 
 
 def test_packets_have_upper_limits_beside_their_detections_each_once(tmp_path: Path) -> None:
@@ -115,8 +120,8 @@ def test_packets_have_upper_limits_beside_their_detections_each_once(tmp_path: P
     path = avro(
         tmp_path / "a.avro", packet(detection(), *history), packet(detection(jd=2458301.5, candid=13), *history)
     )
-    found = files.beside([path], survey("ztf").tables[1:])
-    assert found.keys() == {"noncandidates"}
+    found = every(path)
+    assert found.keys() == {"candidates", "noncandidates"}
     rows = found["noncandidates"]
     assert (rows["objectid"].tolist(), rows["jd"].tolist()) == ([b"ZTF18aaaaaaa"], [2458298.5])
     assert (rows["fid"].tolist(), rows["diffmaglim"].tolist()) == ([2], [None])
@@ -137,7 +142,7 @@ def test_a_file_named_as_a_table_has_its_rows(tmp_path: Path) -> None:
 
 @pytest.mark.realdata
 def test_the_real_file_keeps_every_value_and_every_null() -> None:
-    rows = read(REAL, COLUMNS)
+    rows = read(REAL)
     table = pq.read_table(REAL).to_pydict()
     assert len(rows["jd"]) == 12_644
     keys = zip(rows["objectid"].tolist(), rows["jd"].tolist(), rows["candid"].tolist(), strict=True)
@@ -149,10 +154,10 @@ def test_the_real_file_keeps_every_value_and_every_null() -> None:
 
 
 def test_chunks_are_all_the_rows_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = read(parquet(tmp_path / "a.parquet", *(detection(candid=number) for number in range(7))), COLUMNS)
-    monkeypatch.setattr("farm.seed.files.CHUNK", 3)
-    parts: list[Rows] = list(chunks(rows))
-    assert [part["candid"].tolist() for part in parts] == [[0, 1, 2], [3, 4, 5], [6]]
+    rows = read(parquet(tmp_path / "a.parquet", *(detection(candid=number) for number in range(7))))
+    monkeypatch.setattr("farm.seed.tables.CHUNK", 3)
+    parts = list(chunks({"candidates": rows}))
+    assert [part["candidates"]["candid"].tolist() for part in parts] == [[0, 1, 2], [3, 4, 5], [6]]
 
 
 def missing(path: Path) -> Path:
@@ -207,6 +212,17 @@ def another_avro(path: Path) -> Path:
     return path / "a.avro"
 
 
+def packet_without_brightness(path: Path) -> Path:
+    return avro(path / "a.avro", packet({name: value for name, value in detection().items() if name != "magpsf"}))
+
+
+def test_packets_are_refused_of_a_survey_that_has_none(tmp_path: Path) -> None:
+    nowhere = dataclasses.replace(ZTF, name="nowhere")
+    found = files.listed([avro(tmp_path / "a.avro", packet(detection()))], nowhere)
+    with pytest.raises(InputError, match="nowhere has no alert packets; seed with Parquet files"):
+        files.read(found, nowhere)
+
+
 @pytest.mark.parametrize(
     ("make", "says"),
     [
@@ -219,11 +235,12 @@ def another_avro(path: Path) -> Path:
         (unknown_column, "columns that table candidates has not: flux"),
         (words_for_numbers, "column fid is"),
         (no_time, "1 rows have no jd"),
-        (no_detection, "holds no detection"),
-        (another_avro, "no ZTF alert packet"),
+        (no_detection, "has no detection"),
+        (packet_without_brightness, "a row of candidates that lacks magpsf"),
+        (another_avro, "no alert packet of ztf"),
     ],
 )
 def test_a_foreign_file_is_an_error_of_one_sentence(tmp_path: Path, make: Any, says: str) -> None:
     with pytest.raises(InputError, match=says) as caught:
-        read(make(tmp_path), COLUMNS)
+        read(make(tmp_path))
     assert "\n" not in str(caught.value)

@@ -16,6 +16,7 @@ from farm.cli.app import app
 from farm.errors import Exit, InputError
 from farm.seed import driver
 from farm.seed.rows import Rows
+from features import survey
 from features.htm import htm_id
 
 ROOT = Path(__file__).parents[2]
@@ -23,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def keyspace(provisioned: None) -> Iterator[str]:
-    with own_keyspace(tables=driver.SURVEY.tables) as name:
+    with own_keyspace(tables=survey("ztf").tables) as name:
         yield name
 
 
@@ -42,7 +43,7 @@ def test_every_column_of_every_row_arrives(keyspace: str) -> None:
     driver.seed(source, "replace", keyspace, io.StringIO())
     sent: dict[str, Rows] = dict(next(iter(source.chunks())))
     sent["candidates"]["htmid16"] = htm_id(sent["candidates"]["ra"], sent["candidates"]["dec"], 16)
-    for declared in driver.SURVEY.tables:
+    for declared in survey("ztf").tables:
         with admin(keyspace) as table:
             arrived = table.execute(f"SELECT * FROM {keyspace}.{declared.name}")
         assert len(arrived) == len(sent[declared.name]["jd"]) > 0
@@ -93,6 +94,7 @@ def test_seeding_leaves_nothing_but_rows_on_the_node(seeded: object) -> None:
     [
         (["--from", "README.md"], Exit.INPUT),
         (["--from", "nothing.parquet"], Exit.INPUT),
+        (["--survey", "lsst", "--from", "README.md"], Exit.INPUT),
         (["--objects", "0"], Exit.INPUT),
         ([], Exit.USAGE),
         (["--from", "README.md", "--objects", "3"], Exit.USAGE),

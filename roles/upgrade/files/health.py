@@ -1,6 +1,7 @@
 """See that the current release works here, as the farm's user: health.py ROOT DIGEST KIND ENVIRONMENT SURVEY.
 
-The agent starts and says hello; a worker's rebuild reads Cassandra, a loader has the database's client.
+The agent starts and says hello; a worker's rebuild reads Cassandra, a loader has the database's client. An empty SURVEY
+is the usual one.
 """
 
 import json
@@ -36,7 +37,7 @@ def main():
     if json.loads(said.splitlines()[0])["t"] != "hello":
         sys.exit(f"the agent says {said[:80]!r} instead of hello")
     if kind == "worker":
-        run(programs / "rebuild_objects", "--check", f"--survey={survey}")
+        run(programs / "rebuild_objects", "--check", *([f"--survey={survey}"] if survey else []))
     else:
         run(programs / "csv_to_database", "--help")
 

@@ -1,8 +1,8 @@
 """Compute the golden set and living objects with two releases: sample.py OLD NEW SURVEY WINDOW OBJECTS.
 
 Prints as JSON what `python -m features diff` of the new release says of each, and the features that only the old one
-has. Living objects are those of a range of tokens wide enough to hold that many, or of the whole ring. An empty WINDOW
-is the survey's usual one.
+has. Living objects are those of a range of tokens wide enough to hold that many, or of the whole ring. An empty SURVEY
+or WINDOW is the usual one.
 """
 
 import csv
@@ -19,7 +19,8 @@ NARROWEST = 2**12
 FEW = 10
 UNREAD = 31
 SECONDS = 3600
-ASK = "import sys, features; told = features.survey(sys.argv[1]); print(told.detections.key.name, told.window or 'all')"
+ASK = "import sys, features; told = features.survey(sys.argv[1] or features.DEFAULT);"
+ASK += " print(told.name, told.detections.key.name, told.window or 'all')"
 
 
 def together(*commands, accepted=(0,)):
@@ -34,9 +35,9 @@ def together(*commands, accepted=(0,)):
 
 
 def usual(new, survey):
-    """Name of the column that says which object a row is of, and the survey's window."""
-    key, window = together((f"{new}/bin/python", "-c", ASK, survey))[0].split()
-    return key, window if window == "all" else f"{float(window):g}"
+    """The survey's name, that of the column that says which object a row is of, and the survey's window."""
+    survey, key, window = together((f"{new}/bin/python", "-c", ASK, survey))[0].split()
+    return survey, key, window if window == "all" else f"{float(window):g}"
 
 
 def golden(releases, survey, key, window, files):
@@ -83,7 +84,7 @@ def compared(new, survey, files):
 
 def main():
     releases, survey, wanted = sys.argv[1:3], sys.argv[3], int(sys.argv[5])
-    key, window = usual(releases[1], survey)
+    survey, key, window = usual(releases[1], survey)
     window = sys.argv[4] or window
     with tempfile.TemporaryDirectory(prefix="farm-sample-") as folder:
         files = [Path(folder, f"{number}.csv") for number in range(2)]
