@@ -103,10 +103,13 @@ def _undo(places: Path, load: Ledger, account: Account) -> tuple[Merged, int]:
         lock = Lock(account, TABLE, load.id, known.run, dead(places))
         chunk = lock.take(node)
         if not load.done:
-            load.settle(chunk)  # old values of rows whose chunk was never committed are none
+            load.settle_for_undo(chunk)  # old values of rows whose chunk was never committed are none
         ledger = Ledger(load.undo) if load.undone else Ledger.create(load.undo, known)
         lock = Lock(account, TABLE, ledger.id, known.run, dead(places))
-        ledger.settle(lock.take(node))
+        if merged := lock.take(node):
+            ledger.settle(merged)
+        else:
+            ledger.restart()
     sql = Undo(features.survey(known.survey), known.same_window, known.columns)
     rows = load.undo / "rows.csv"
     what = Work(sql, (File(rows, _write(load.folder / "before", rows, sql)),), insert=False, step="undo")
