@@ -106,8 +106,8 @@ def _undo(places: Path, load: Ledger, account: Account) -> tuple[Merged, int]:
             load.settle_for_undo(chunk)  # old values of rows whose chunk was never committed are none
         ledger = Ledger(load.undo) if load.undone else Ledger.create(load.undo, known)
         lock = Lock(account, TABLE, ledger.id, known.run, dead(places))
-        if merged := lock.take(node):
-            ledger.settle(merged)
+        if chunk := lock.take(node):
+            ledger.settle(chunk)
         else:
             ledger.restart()
     sql = Undo(features.survey(known.survey), known.same_window, known.columns)
