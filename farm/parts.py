@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -73,11 +73,34 @@ class Expected:
     """How many objects the task was given by name: each has a row, or is unread."""
 
 
+def _number(value: object) -> bool:
+    return type(value) is int and abs(value) <= -FIRST_TOKEN
+
+
+def _range(value: object) -> bool:
+    return value is None or (isinstance(value, list) and len(value) == 2 and all(map(_number, value)))
+
+
+def _texts(value: object) -> bool:
+    return isinstance(value, list | tuple) and all(isinstance(each, str) for each in value)
+
+
+_KINDS: Mapping[Any, Callable[[object], bool]] = {
+    int: _number,
+    str: lambda value: isinstance(value, str),
+    bool: lambda value: isinstance(value, bool),
+    tuple[int, int] | None: _range,
+    int | Literal["all"]: lambda value: value == "all" or _number(value),
+    tuple[str, ...]: _texts,
+}
+"""Whether a value of JSON is of the kind that a manifest's annotation names."""
+
+
 def read_manifest(path: Path) -> Manifest:
     """Raises PartsError where the file is not a manifest of this format."""
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise PartsError(f"the manifest {path} cannot be read ({error}): fetch the part again") from None
     if not isinstance(raw, dict) or raw.get("format") != FORMAT:
         raise PartsError(f"{path} is not a manifest of format {FORMAT}: it was made by another version")
@@ -85,6 +108,9 @@ def read_manifest(path: Path) -> Manifest:
     if missing := Manifest.__annotations__.keys() - raw.keys():
         raise PartsError(f"the manifest {path} lacks {', '.join(sorted(missing))}: its task must run again")
     known: dict[str, Any] = {name: raw[name] for name in Manifest.__annotations__}
+    if wrong := [name for name, value in known.items() if not _KINDS[Manifest.__annotations__[name]](value)]:
+        shown = json.dumps(known[wrong[0]])[:64]
+        raise PartsError(f"the manifest {path} has {wrong[0]} {shown}, which it cannot be: its task must run again")
     known["range"] = None if known["range"] is None else tuple(known["range"])
     known["unread"], known["given"] = tuple(known["unread"]), tuple(known["given"])
     return Manifest(**known)
@@ -95,26 +121,56 @@ def check(manifest_path: Path, expected: Expected) -> Part:
 
     Raises PartsError that names the file and what differs.
     """
+    part = claimed(manifest_path, expected)
+    require_whole(part)
+    return part
+
+
+def claimed(manifest_path: Path, expected: Expected) -> Part:
+    """A part whose manifest is one of its run; its CSV is not read. Raises PartsError."""
     manifest = read_manifest(manifest_path)
     for name, value in asdict(expected).items():
         if value is not None and (got := getattr(manifest, name)) != value:
             raise PartsError(f"{manifest_path} has {name} {got}, where {value} is expected: it is not of this run")
     csv = manifest_path.with_suffix(".csv")
-    digest, lines, size, last = hashlib.sha256(), 0, 0, b"\n"
+    try:
+        return Part(csv, manifest, csv.stat().st_size)
+    except OSError as error:
+        raise _unreadable(csv, error) from None
+
+
+def require_whole(part: Part, data: bytes | None = None) -> None:
+    """Raises PartsError unless the CSV is what the manifest says; ``data``: all of it, where that was read already."""
+    digest, lines, last = hashlib.sha256(), 0, b"\n"
+    for chunk in _chunks(part.csv) if data is None else (data,):
+        digest.update(chunk)
+        lines += chunk.count(b"\n")
+        last = chunk[-1:]
+    if digest.hexdigest() != part.manifest.sha256:
+        raise PartsError(f"the part {part.csv} is damaged: its SHA-256 is not the manifest's; its task must run again")
+    if lines - 1 != part.manifest.objects or last != b"\n":
+        raise PartsError(f"the part {part.csv} has {lines - 1} rows, its manifest says {part.manifest.objects}")
+
+
+def read_part(csv: Path) -> bytes:
+    """All of a part's CSV. Raises PartsError."""
+    try:
+        return csv.read_bytes()
+    except OSError as error:
+        raise _unreadable(csv, error) from None
+
+
+def _chunks(csv: Path) -> Iterator[bytes]:
     try:
         with csv.open("rb") as file:
             while chunk := file.read(_CHUNK):
-                digest.update(chunk)
-                lines += chunk.count(b"\n")
-                size += len(chunk)
-                last = chunk[-1:]
+                yield chunk
     except OSError as error:
-        raise PartsError(f"the part {csv} cannot be read ({error}): fetch it again") from None
-    if digest.hexdigest() != manifest.sha256:
-        raise PartsError(f"the part {csv} is damaged: its SHA-256 is not the manifest's; its task must run again")
-    if lines - 1 != manifest.objects or last != b"\n":
-        raise PartsError(f"the part {csv} has {lines - 1} rows, its manifest says {manifest.objects}")
-    return Part(csv, manifest, size)
+        raise _unreadable(csv, error) from None
+
+
+def _unreadable(csv: Path, error: OSError) -> PartsError:
+    return PartsError(f"the part {csv} cannot be read ({error}): fetch it again")
 
 
 def cover_ring(ranges: Iterable[tuple[int, int]]) -> None:

@@ -3,7 +3,8 @@
 UTF-8, LF, no line but the header without a row. NULL is ``\\N``. A double is written by repr, a float rounded to single
 precision with 9 significant digits: both read back as the same number. A value that is not finite, or that single
 precision cannot hold, is NULL. Text is cut to its column's width, quoted only where it holds a comma, a quote or a line
-end, a quote doubled; a backslash is doubled too, as it is LOAD DATA's escape.
+end, or is the word NULL, which LOAD DATA reads as a missing value; a quote is doubled, and so is its escape, a
+backslash.
 """
 
 import re
@@ -19,7 +20,9 @@ from features.declare import Feature, Survey
 from features.schema import header
 
 NULL = r"\N"
-_SPECIAL = re.compile(r'[",\r\n\\]')
+_SPECIAL = re.compile(r'[",\r\n\\]|^NULL$')
+_LARGEST = 3.40282346e38
+"""The largest single as it is written: rounded to 9 digits it is beyond what the server takes for a FLOAT."""
 
 
 def write_header(survey: Survey, file: BinaryIO) -> None:
@@ -54,7 +57,7 @@ def _texts(feature: Feature, values: NDArray[Any], missing: Bools) -> list[str]:
         with np.errstate(over="ignore"):
             single = values.astype(np.float32)
         missing = missing | ~np.isfinite(single)
-        fields = map("%.9g".__mod__, single.tolist())
+        fields = map("%.9g".__mod__, single.astype(np.float64).clip(-_LARGEST, _LARGEST).tolist())
     else:
         fields = map(repr, values.tolist())
     texts = list(fields)

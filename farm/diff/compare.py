@@ -169,8 +169,8 @@ def _alike(column: Feature, sql: str) -> bool:
 
 
 def _folded(keys: Sequence[Any]) -> NDArray[np.bytes_]:
-    """Keys as the table's collation compares names of objects: without case."""
-    return np.array([str(key).lower().encode() for key in keys], dtype="S") if keys else np.empty(0, "S1")
+    """Keys as the table's collation compares names of objects."""
+    return np.array([table.folded(str(key)).encode() for key in keys], dtype="S") if keys else np.empty(0, "S1")
 
 
 def _within(keys: NDArray[np.bytes_], known: NDArray[np.bytes_]) -> NDArray[np.bool_]:

@@ -4,7 +4,9 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -15,15 +17,17 @@ from numpy.typing import NDArray
 import features
 from farm.errors import InputError, PartsError
 from farm.load import quick
-from farm.load.columns import BadFieldError, Values, parse, require_storable
+from farm.load.columns import BadFieldError, Values, parse, require_keys, require_storable
 from farm.load.progress import Progress
-from farm.parts import Expected, Part, check, cover_ring, read_manifest
+from farm.parts import Expected, Part, claimed, cover_ring, read_manifest, read_part, require_whole
 from features.declare import Feature, Survey
 from features.schema import header, schema_hash
 
 NULL = r"\N"
 BATCH = 10_000
+_THREADS = 2
 _NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9_-]*)\.([1-9][0-9]*)\.(csv|json)")
+_FIELD = re.compile(r'"(?:[^"]|"")*"|[^",\n][^,\n]*')
 
 
 @dataclass(frozen=True)
@@ -68,17 +72,13 @@ class Batch:
 
 def check_folder(folder: Path) -> Parts:
     """Check everything in ``folder``. Raises InputError where it is no folder, PartsError naming file and line."""
-    found = check_manifests(folder)
+    found = _claimed(folder)
     progress = Progress("check", found.rows)
     keys: list[NDArray[Any]] = []
-    for part in found.parts:
-        rows = 0
-        for batch in read(part.csv, found.survey):
-            keys.append(_folded(batch.values[found.survey.key.name]))
-            rows += batch.size
-            progress.add(batch.size)
-        if rows != part.manifest.objects:
-            raise PartsError(f"the part {part.csv} has {rows} rows, its manifest says {part.manifest.objects}")
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for of_part in pool.map(partial(_checked, survey=found.survey), found.parts):
+            keys.append(of_part)
+            progress.add(len(of_part))
     _refuse_twice(keys, found)
     progress.done()
     return found
@@ -86,6 +86,26 @@ def check_folder(folder: Path) -> Parts:
 
 def check_manifests(folder: Path) -> Parts:
     """The parts in ``folder``: manifests that agree, files that are as their manifests say; no field is looked at."""
+    found = _claimed(folder)
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for _ in pool.map(require_whole, found.parts):
+            pass
+    return found
+
+
+def _checked(part: Part, survey: Survey) -> NDArray[Any]:
+    """The keys of a part all of which is as it must be, folded. The file is read once."""
+    data = read_part(part.csv)
+    require_whole(part, data)
+    batches = _read(part.csv, data, survey, BATCH)
+    keys = np.concatenate([_folded(batch.values[survey.key.name]) for batch in batches] or [np.empty(0, "U1")])
+    if len(keys) != part.manifest.objects:
+        raise PartsError(f"the part {part.csv} has {len(keys)} rows, its manifest says {part.manifest.objects}")
+    return keys
+
+
+def _claimed(folder: Path) -> Parts:
+    """The parts in ``folder`` as their manifests tell; no CSV is read."""
     manifests = _manifests(folder)
     first = read_manifest(manifests[0])
     survey = next((each for each in map(features.survey, features.SURVEYS) if schema_hash(each) == first.schema), None)
@@ -107,7 +127,7 @@ def check_manifests(folder: Path) -> Parts:
             attempt=int(attempt),
             as_lasair=first.as_lasair,
         )
-        parts.append(check(path, same))
+        parts.append(claimed(path, same))
     ranges = [part.manifest.range for part in parts if part.manifest.range is not None]
     if ranges and len(ranges) < len(parts):
         raise PartsError(f"some parts in {folder} have a token range and some have none: they are not of one run")
@@ -118,12 +138,11 @@ def check_manifests(folder: Path) -> Parts:
 
 def read(path: Path, survey: Survey, size: int = BATCH) -> Iterator[Batch]:
     """The rows of a part, ``size`` at a time. Raises PartsError naming file and line for what the table cannot hold."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise PartsError(f"the part {path} cannot be read ({error}): fetch it again") from None
-    first, _, rows = data.partition(b"\n")
-    known = quick.columns(rows, survey, NULL) if first.decode(errors="replace") == ",".join(header(survey)) else None
+    return _read(path, read_part(path), survey, size)
+
+
+def _read(path: Path, data: bytes, survey: Survey, size: int) -> Iterator[Batch]:
+    known = quick.columns(data, survey, NULL)
     if known is None:
         yield from _carefully(path, data, survey, size)
         return
@@ -134,16 +153,34 @@ def read(path: Path, survey: Survey, size: int = BATCH) -> Iterator[Batch]:
 def _carefully(path: Path, data: bytes, survey: Survey, size: int) -> Iterator[Batch]:
     """The same, field by field."""
     try:
-        lines = csv.reader(io.StringIO(data.decode(), newline=""), strict=True)
+        text = data.decode()
+        _require_plain(path, text)
+        lines = csv.reader(io.StringIO(text, newline=""), strict=True)
         _require_header(path, next(lines, []), header(survey))
         first = 2
         while rows := list(islice(lines, size)):
-            yield Batch(first, _columns(path, first, rows, survey.columns))
+            yield Batch(first, _columns(path, first, rows, survey))
             first += len(rows)
     except UnicodeDecodeError as error:
         raise PartsError(f"the part {path} is not UTF-8 ({error.reason}): its task must run again") from None
     except csv.Error as error:
         raise PartsError(f"{path}, line {lines.line_num}: {error}: its task must run again") from None
+
+
+def _require_plain(path: Path, text: str) -> None:
+    """Raises PartsError for what LOAD DATA would read in another way than a CSV reader does."""
+    if "\r" in text:
+        line = text.count("\n", 0, text.index("\r")) + 1
+        raise PartsError(
+            f"{path}, line {line}: it has a carriage return, and lines of a part end with a line feed alone"
+        )
+    for field in _FIELD.finditer(text) if "NULL" in text else ():
+        if field[0] == "NULL":
+            line = text.count("\n", 0, field.start()) + 1
+            raise PartsError(
+                f"{path}, line {line}: NULL without quotes is a missing value to LOAD DATA, and no text: its task must"
+                " run again, with a release that quotes it"
+            )
 
 
 def _manifests(folder: Path) -> list[Path]:
@@ -173,7 +210,8 @@ def _require_header(path: Path, found: Sequence[str], wanted: Sequence[str]) -> 
         raise PartsError(f"{path}, line 1: {len(found)} columns, where the table has {len(wanted)}")
 
 
-def _columns(path: Path, first: int, rows: list[list[str]], columns: Sequence[Feature]) -> dict[str, Values]:
+def _columns(path: Path, first: int, rows: list[list[str]], survey: Survey) -> dict[str, Values]:
+    columns = survey.columns
     for at, row in enumerate(rows):
         if len(row) != len(columns):
             raise PartsError(f"{path}, line {first + at}: {len(row)} fields, where the header has {len(columns)}")
@@ -181,6 +219,8 @@ def _columns(path: Path, first: int, rows: list[list[str]], columns: Sequence[Fe
     for column, texts in zip(columns, zip(*rows, strict=True), strict=True):
         try:
             values[column.name] = _column(column, [None if text == NULL else text for text in texts])
+            if column.width is not None and column is survey.key:
+                require_keys(values[column.name])
         except BadFieldError as error:
             raise PartsError(f"{path}, line {first + error.row}, column {column.name}: {error.why}") from None
     return values

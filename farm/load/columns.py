@@ -1,5 +1,6 @@
 """Columns of text as the values that a column of an SQL type holds, and how two such columns differ. Pure."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,12 @@ Field = str | bytes | bytearray | None
 
 INTEGERS = {"tinyint": 8, "smallint": 16, "mediumint": 24, "int": 32, "bigint": 64}
 """SQL types of whole numbers, and their bits."""
+FLT_MAX = float(np.finfo(np.float32).max)
+"""Above it, in double precision, the server refuses a FLOAT, also what would round to it."""
 _CONTROL = frozenset(map(chr, (*range(32), 127)))
+_KEY = re.compile("[!-~]+")
+_NUMBER = b"0123456789+-.eE"
+"""Of these alone, what is a number to Python is one to the server: no blanks, no 1_000, no digits of other scripts."""
 
 
 class BadFieldError(ValueError):
@@ -78,6 +84,17 @@ def require_storable(sql: str, values: Values) -> None:
             raise BadFieldError(row, why)
 
 
+def require_keys(values: Values) -> None:
+    """Raises BadFieldError for the first text that is not the name of an object: printable ASCII without blanks.
+
+    The table's collation tells such names apart as soon as they differ in more than case; of others it passes over
+    accents and blanks at the end.
+    """
+    if not all(map(_KEY.fullmatch, values.data.tolist())):
+        row = next(row for row, key in enumerate(values.data.tolist()) if not _KEY.fullmatch(key))
+        raise BadFieldError(row, f"{_show(values.data[row])} is not the name of an object: ASCII without blanks")
+
+
 def differing(one: Values, other: Values) -> Bools:
     """Where two columns of one type hold different values. Zero and minus zero are equal, as SQL has it."""
     found: Bools = (one.null != other.null) | (~one.null & ~other.null & (one.data != other.data))
@@ -99,12 +116,10 @@ def _reals(texts: Sequence[Field], null: Bools, known: str) -> NDArray[Any]:
         raise BadFieldError(row, f"{_show(texts[row])} is not a finite number")
     if known == "double":
         return values
-    with np.errstate(over="ignore"):
-        single = values.astype(np.float32)
-    if not np.isfinite(single).all():
-        row = int(np.flatnonzero(~np.isfinite(single))[0])
+    if (beyond := np.abs(values) > FLT_MAX).any():
+        row = int(np.flatnonzero(beyond)[0])
         raise BadFieldError(row, f"{_show(texts[row])} is beyond the range of float")
-    return single
+    return values.astype(np.float32)
 
 
 def _integers(texts: Sequence[Field], null: Bools, bits: int) -> NDArray[Any]:
@@ -120,15 +135,23 @@ def _converted(convert: Callable[[Any], Any], texts: Sequence[Field], null: Bool
     """Every text as a number, 0 where it is NULL."""
     filled = ["0" if text is None else text for text in texts] if null.any() else texts
     try:
-        return list(map(convert, filled))
+        return _numbers(convert, filled)
     except ValueError:
         for row, text in enumerate(filled):
             try:
-                convert(text)
+                _numbers(convert, [text])
             except ValueError:
                 what = "a whole number" if convert is int else "a number"
                 raise BadFieldError(row, f"{_show(text)} is not {what}" if text else "it is empty") from None
         raise
+
+
+def _numbers(convert: Callable[[Any], Any], texts: Sequence[Any]) -> list[Any]:
+    """Raises ValueError where a text is not a number as both Python and the server have it."""
+    every = b"".join(text.encode() if isinstance(text, str) else text for text in texts)
+    if every.translate(None, _NUMBER):
+        raise ValueError
+    return list(map(convert, texts))
 
 
 def _wrong_text(text: str, width: int) -> str | None:

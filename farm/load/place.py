@@ -107,9 +107,21 @@ class Ledger:
                 f"the cluster has {chunk} chunks of this load, of which {self.folder} knows nothing: nodes lost"
                 " commits, or the table was restored. Run this again: it begins anew"
             )
-        self.place = place
-        for name, size in zip(LISTS, place.sizes, strict=True):
-            os.truncate(self.folder / name, size)
+        self._go_to(place)
+
+    def settle_for_undo(self, chunk: int) -> None:
+        """The same; where that place is not known, to the last one that is.
+
+        Rows whose change was never committed hold their old values: to put these back does nothing.
+        """
+        last = max(self._places(), key=lambda place: place.chunk, default=Place())
+        self._go_to(self._after(chunk) or last)
+
+    def restart(self) -> None:
+        """Nothing is merged, and nothing that was kept is needed."""
+        for name in _SLOTS:
+            os.truncate(self.folder / name, 0)
+        self._go_to(Place())
 
     def keep(self, lists: Iterable[Iterable[bytes]]) -> tuple[int, ...]:
         """Bring a chunk's lines for each of ``LISTS`` to the disk; returns their sizes, for its place."""
@@ -134,10 +146,17 @@ class Ledger:
     def keys(self, name: Literal["guarded", "absent"]) -> list[str]:
         return (self.folder / name).read_text(encoding="utf-8").split("\n")[:-1]
 
+    def _go_to(self, place: Place) -> None:
+        self.place = place
+        for name, size in zip(LISTS, place.sizes, strict=True):
+            os.truncate(self.folder / name, size)
+
     def _after(self, chunk: int) -> Place | None:
-        if chunk == 0:
+        """Nothing is committed only where the last place that was prepared is that of the first chunk."""
+        known = self._places()
+        if chunk == 0 and all(place.chunk <= 1 for place in known):
             return Place()
-        return next((place for place in self._places() if place.chunk == chunk), None)
+        return next((place for place in known if place.chunk == chunk), None)
 
     def _places(self) -> list[Place]:
         return [place for name in _SLOTS if (place := _place(self.folder / name))]

@@ -3,17 +3,21 @@
 So a node holds the rows of two groups at most, however large the load is, and one that is lost costs one group.
 """
 
-from collections.abc import Generator, Sequence
+import time
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from farm.errors import GaleraError, PartsError
-from farm.galera import Node, NodeLostError
+from farm.galera import ConflictError, Node, NodeLostError
 from farm.load.sql import SESSION, STAGING, Merge
 
 GROUP = 20_000
 """Rows of a group, in whole files. A place on disk is one within a group: with this number count up place.FORMAT."""
+
+_CONFLICTS = 12
+"""A step that met so many conflicts is given up."""
 
 
 @dataclass(frozen=True)
@@ -73,11 +77,33 @@ def staged(nodes: tuple[Node, Node], sql: Merge, left: Sequence[Group]) -> Gener
 
 
 def _stage(node: Node, sql: Merge, group: Group) -> None:
-    node.execute(sql.stage)
+    _patiently(node, lambda: node.execute(sql.stage))
+    node.rollback()  # the staging table stays; whoever changes the table's columns need not wait, nor end this
+    _patiently(node, lambda: _fill(node, sql, group))
+
+
+def _patiently(node: Node, step: Callable[[], object]) -> None:
+    """Take a step; again where the server gave it up for others, and so left nothing of it."""
+    for attempt in range(_CONFLICTS):
+        try:
+            step()
+        except ConflictError as error:
+            node.rollback()
+            met = error
+            time.sleep(min(0.02 * 2**attempt, 1))
+        else:
+            return
+    raise GaleraError(
+        f"staging met {_CONFLICTS} conflicts ({met}); what was merged before stays. Run this again when whoever"
+        " changes the table is done"
+    )
+
+
+def _fill(node: Node, sql: Merge, group: Group) -> None:
     for file in group.files:
         try:
             rows = node.load(sql.fill, file.path)
-        except NodeLostError:
+        except (NodeLostError, ConflictError):
             raise
         except GaleraError as error:
             raise PartsError(f"{file.path} cannot be staged, and nothing of it was loaded: {error}") from None

@@ -1,5 +1,6 @@
 """The table as it stands."""
 
+import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,19 +27,31 @@ def lookup(
 ) -> tuple[dict[str, Values], list[int]]:
     """The rows that the table has of at most ``LOOKUP`` ``keys``, and where these stand in ``keys``.
 
-    ``columns``: name and SQL type of those that are read, ``key`` among them.
+    ``columns``: name and SQL type of those that are read, ``key`` among them. Raises GaleraError for a row of which
+    only the server knows which key it has.
     """
     query = by_keys(", ".join(exact(column, sql) for column, sql in columns), key, len(keys))
     rows = [row for some in node.texts(query, keys, len(keys)) for row in some]
     texts = list(zip(*rows, strict=True)) or [()] * len(columns)
     found = {column: parse(sql, some) for (column, sql), some in zip(columns, texts, strict=True)}
-    place = {_folded(each): at for at, each in enumerate(keys)}
-    return found, [place[_folded(each)] for each in found[key].data.tolist()]
+    place = {folded(each): at for at, each in enumerate(keys)}
+    there = [place.get(folded(each)) for each in found[key].data.tolist()]
+    if None in there:
+        odd = found[key].data[there.index(None)]
+        raise GaleraError(
+            f"{node.address} takes the object {odd!r} of table {TABLE} for one of the run's, under a name that differs:"
+            " correct or remove that row"
+        )
+    return found, [at for at in there if at is not None]
 
 
-def _folded(key: Any) -> Any:
-    """A key as the table's collation has it, which knows no case."""
-    return key.lower() if isinstance(key, str) else key
+def folded(key: Any) -> Any:
+    """A key as the table's collation has it: without case, accents, and blanks at the end."""
+    if not isinstance(key, str):
+        return key
+    if not key.isascii():
+        key = "".join(each for each in unicodedata.normalize("NFKD", key) if not unicodedata.combining(each))
+    return key.lower().rstrip(" ")
 
 
 def require_declared(node: Node, account: Account, sql: Merge) -> None:

@@ -115,10 +115,13 @@ def _undo(places: Path, load: Ledger, sql: Undo, account: Account) -> tuple[Merg
         lock = Lock(account, TABLE, load.id, known.run, dead(places))
         chunk = lock.take(node)
         if not load.done:
-            load.settle(chunk)  # old values of rows whose chunk was never committed are none
+            load.settle_for_undo(chunk)  # old values of rows whose chunk was never committed are none
         ledger = Ledger(load.undo) if load.undone else Ledger.create(load.undo, known)
         lock = Lock(account, TABLE, ledger.id, known.run, dead(places))
-        ledger.settle(lock.take(node))
+        if chunk := lock.take(node):
+            ledger.settle(chunk)
+        else:
+            ledger.restart()
     rows = load.undo / "rows.csv"
     what = Work(sql, (File(rows, _write(load.folder / "before", rows, sql)),), insert=False, step="undo")
     with lock.beating():

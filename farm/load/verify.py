@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from itertools import islice
 
 import numpy as np
 
@@ -26,7 +25,7 @@ from features.declare import Feature, Survey
 
 NODES = 2
 SAMPLE = 20
-"""Of a sample, every so many-eth batch is read."""
+"""Of a sample, one row of so many is read."""
 _AHEAD = 3
 """Batches on their way to each node."""
 _LOSSES = 3
@@ -154,7 +153,7 @@ def _verify(nodes: Sequence[Node], parts: Parts, wanted: Wanted, sample: bool) -
     going: deque[Future[None]] = deque()
     with ExitStack() as stack:
         pools = [stack.enter_context(ThreadPoolExecutor(1)) for _ in nodes]
-        for part in _batches(parts, sample):
+        for part in _sampled(parts) if sample else _batches(parts, LOOKUP):
             part = wanted.of(part)
             digest = wanted.digest(part)
             for pool, node, verified in zip(pools, nodes, found, strict=True):
@@ -168,9 +167,16 @@ def _verify(nodes: Sequence[Node], parts: Parts, wanted: Wanted, sample: bool) -
     return found
 
 
-def _batches(parts: Parts, sample: bool) -> Iterator[Columns]:
-    batches = (batch.values for part in parts.parts for batch in read(part.csv, parts.survey, LOOKUP))
-    return islice(batches, 0, None, SAMPLE if sample else 1)
+def _batches(parts: Parts, size: int) -> Iterator[Columns]:
+    return (batch.values for part in parts.parts for batch in read(part.csv, parts.survey, size))
+
+
+def _sampled(parts: Parts) -> Iterator[Columns]:
+    """Of every part the first row, the last one, and every so many-eth between."""
+    for columns in _batches(parts, (LOOKUP - 1) * SAMPLE):
+        size = len(columns[parts.survey.key.name].data)
+        rows = sorted({*range(0, size, SAMPLE), size - 1})
+        yield {name: values.take(rows) for name, values in columns.items()}
 
 
 def _compare(node: Node, part: Columns, digest: int | None, wanted: Wanted, verified: Verified) -> None:

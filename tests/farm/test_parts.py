@@ -72,7 +72,19 @@ def test_a_foreign_manifest_is_refused(tmp_path: Path, changes: dict[str, Any], 
         check(write(tmp_path, **changes), EXPECTED)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "7"])
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("range", "x"), ("range", [1]), ("range", ["a", "b"]), ("range", 5), ("range", [0, 2**64]), ("unread", None),
+     ("unread", 5), ("unread", [1]), ("given", None), ("schema", None), ("window", None), ("window", "30"),
+     ("window", True), ("release", None), ("run", None), ("objects", "5"), ("rows", 1.5), ("as_lasair", "x")],
+)  # fmt: skip
+def test_a_value_of_another_kind_is_refused_by_its_name(tmp_path: Path, field: str, value: Any) -> None:
+    path = write(tmp_path, **{field: value})
+    with pytest.raises(PartsError, match=f"{path} has {field} .*, which it cannot be"):
+        check(path, replace(EXPECTED, window=None))
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "7", "[" * 100_000])
 def test_what_is_no_manifest_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "t1.1.json"
     path.write_text(text)

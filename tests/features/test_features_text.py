@@ -71,6 +71,14 @@ def test_a_float_has_at_most_nine_digits(value: float) -> None:
     assert len(digits) <= 9
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_largest_single_is_written_as_one_that_the_server_takes(sign: int) -> None:
+    largest = float(np.finfo(np.float32).max)
+    written = float(line_of(f=sign * largest)[1])
+    assert abs(written) <= largest
+    assert np.float32(written) == np.float32(sign * largest)
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 1e39])
 def test_what_single_precision_cannot_hold_is_null(value: float) -> None:
     assert line_of(f=value)[1] == r"\N"
@@ -85,7 +93,9 @@ def test_what_single_precision_cannot_hold_is_null(value: float) -> None:
         ('say "x"', '"say ""x"""'),
         ("a\\b", r'"a\\b"'),
         ("two\nlines", '"two\nlines"'),
-        ("NULL", "NULL"),
+        ("NULL", '"NULL"'),
+        ("null", "null"),
+        ("NULLS", "NULLS"),
     ],
 )
 def test_text_is_cut_to_its_column_and_quoted_only_where_needed(value: str, expected: str) -> None:

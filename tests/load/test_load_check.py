@@ -17,6 +17,7 @@ from farm.parts import FIRST_TOKEN, LAST_TOKEN
 LOW, HIGH = [FIRST_TOKEN, 0], [0, LAST_TOKEN]
 WIDTH = len(ZTF.columns)
 LINES = text(simulate(12)).encode()
+PLAIN = plain(12)
 
 
 def test_parts_that_agree_are_accepted_with_what_they_say(tmp_path: Path) -> None:
@@ -57,11 +58,20 @@ def test_what_is_read_is_what_was_written(tmp_path: Path) -> None:
     ("column", "field", "why"),
     [
         ("gmag", "", "it is empty"),
-        ("gmag", "nan", "not a finite number"),
-        ("decmean", "inf", "not a finite number"),
+        ("gmag", "nan", "not a number"),
+        ("decmean", "inf", "not a number"),
         ("decmean", "1e999", "not a finite number"),
         ("gmag", "3.5e38", "beyond the range of float"),
+        ("gmag", "3.40282347e+38", "beyond the range of float"),
         ("gmag", "abc", "not a number"),
+        ("gmag", "1_8", "not a number"),
+        ("gmag", " 18.5", "not a number"),
+        ("gmag", '"18.5 "', "not a number"),
+        ("gmag", "\uff11\uff18", "not a number"),
+        ("ncand", "1_0", "not a whole number"),
+        ("ncand", "5 ", "not a whole number"),
+        ("ncand", "\u0661", "not a whole number"),
+        ("ncand", "0x10", "not a whole number"),
         ("ncand", "2147483648", "beyond the range of an integer of 32 bits"),
         ("ncand", "1.5", "not a whole number"),
         ("htm16", "9223372036854775808", "beyond the range of an integer of 64 bits"),
@@ -69,6 +79,9 @@ def test_what_is_read_is_what_was_written(tmp_path: Path) -> None:
         ("objectId", r"\N", "it is NULL"),
         ("objectId", "", "it is empty"),
         ("objectId", "LT345678901234567", "the column holds 16"),
+        ("objectId", '" "', "is not the name of an object"),
+        ("objectId", "LT0000003 ", "is not the name of an object"),
+        ("objectId", "LT0000003\u0301", "is not the name of an object"),
         ("ssnamenr", "a\tb", "control character"),
         ("ssnamenr", "\U0001f52d", "utf8 lacks"),
         ("ssnamenr", r"a\b", "backslash that is not doubled"),
@@ -82,8 +95,31 @@ def test_a_field_that_the_table_cannot_hold_is_refused_by_line(
         check_folder(tmp_path)
 
 
+@pytest.mark.parametrize("column", ["objectId", "ssnamenr", "gmag"])
+def test_null_without_quotes_is_refused_by_line(tmp_path: Path, column: str) -> None:
+    """LOAD DATA takes it for a missing value, whatever the column."""
+    csv = write_part(tmp_path, with_field(plain(40), 17, column, "NULL"))
+    with pytest.raises(PartsError, match=f"{csv}, line 19: NULL without quotes is a missing value"):
+        check_folder(tmp_path)
+
+
+@pytest.mark.parametrize("name", ['"NULL"', "NULLS", '"NULL,"', '"a,NULL,b"'])
+def test_null_within_quotes_is_a_text(tmp_path: Path, name: str) -> None:
+    csv = write_part(tmp_path, with_field(plain(40), 17, "ssnamenr", name))
+    check_folder(tmp_path)
+    (batch,) = read(csv, ZTF)
+    assert batch.values["ssnamenr"].at(17) == name.strip('"')
+
+
+@pytest.mark.parametrize(("old", "new", "line"), [("\n", "\r\n", 1), ("LT0000003", "LT\r0003", 5)])
+def test_a_carriage_return_is_refused_by_line(tmp_path: Path, old: str, new: str, line: int) -> None:
+    csv = write_part(tmp_path, text(plain(10)).replace(old, new))
+    with pytest.raises(PartsError, match=f"{csv}, line {line}: it has a carriage return"):
+        check_folder(tmp_path)
+
+
 def test_the_line_is_right_in_a_later_batch_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("farm.load.check.read.__defaults__", (10,))
+    monkeypatch.setattr("farm.load.check.BATCH", 10)
     write_part(tmp_path, with_field(plain(40), 33, "gmag", ""))
     with pytest.raises(PartsError, match="line 35, column gmag"):
         check_folder(tmp_path)
@@ -236,7 +272,26 @@ def carefully(path: Path) -> Iterator[Batch]:
 def test_a_part_is_read_quickly(tmp_path: Path) -> None:
     """Otherwise the next test compares a reader with itself."""
     path = write_part(tmp_path, simulate(200))
-    assert quick.columns(path.read_bytes().partition(b"\n")[2], ZTF, check.NULL) is not None
+    assert quick.columns(path.read_bytes(), ZTF, check.NULL) is not None
+    assert read_or_refused(path, lambda path: read(path, ZTF)) == read_or_refused(path, carefully)
+
+
+@given(
+    row=st.integers(0, 11),
+    column=st.sampled_from(["objectId", "gmag", "decmean", "ncand", "htm16", "ssnamenr", "jdmax"]),
+    field=st.one_of(
+        st.text("0123456789+-.eE", max_size=9),
+        st.text('09+-._eExN "\\\\\t\u0661a', max_size=6),
+        st.floats(3.3e38, 3.5e38).map("{:.9g}".format),
+        st.sampled_from(["NULL", '"NULL"', r"\N", r'"\N"', "nan", "inf", "1e-400", "1e400", '" 5"', '"5"', "0x1p3"]),
+    ),
+)
+@settings(max_examples=400, deadline=None)
+def test_a_field_is_the_same_to_both_readers(
+    tmp_path_factory: pytest.TempPathFactory, row: int, column: str, field: str
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "field.csv"
+    path.write_bytes(with_field(PLAIN, row, column, field).encode())
     assert read_or_refused(path, lambda path: read(path, ZTF)) == read_or_refused(path, carefully)
 
 
@@ -245,7 +300,8 @@ def test_a_part_is_read_quickly(tmp_path: Path) -> None:
     cut=st.integers(0, 3),
     put=st.one_of(
         st.binary(max_size=3),
-        st.text('",\\\\\\n\\r\\0Nxe+-_. 0129naif\u00e9\U0001f52d', max_size=4).map(str.encode),
+        st.sampled_from([b"NULL", b",NULL,", b'"NULL"', b" ", b"3.40282347e+38,", b"1_8", b" 5", b"5 ,", b"\xd9\xa1"]),
+        st.text('",\\\\\\n\\r\\0\\tNULxe+-_. 0129naif\u00e9\U0001f52d', max_size=4).map(str.encode),
     ),
 )
 @settings(max_examples=400, deadline=None)

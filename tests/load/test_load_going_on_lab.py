@@ -109,6 +109,18 @@ def test_a_loader_killed_at_five_random_moments_goes_on_each_time(case: Prepared
     require_as_undisturbed(case, run(case.parts, case.option_file))
 
 
+@pytest.mark.parametrize("resumed", [False, True])
+def test_a_load_that_the_table_has_forgotten_is_undone_whole(case: Prepared, resumed: bool) -> None:
+    assert run(case.parts, case.option_file, dies="merged").code == -signal.SIGKILL
+    case.own.sql("DELETE FROM farm_load")
+    if resumed:
+        assert run(case.parts, case.option_file).json()["ok"]
+        assert case.own.checksum("g3") == case.after
+        case.own.sql("DELETE FROM farm_load")
+    run(case.parts, case.option_file, "--undo").json()
+    case.require_undone()
+
+
 def await_line(stream: object, word: str) -> None:
     while word not in (line := stream.readline()):  # type: ignore[attr-defined]
         assert line, "the loader ended"

@@ -20,6 +20,7 @@ from farm.errors import GaleraError, InputError, PartsError
 from farm.galera import Account, Node, NodeLostError, read_account
 from farm.load import merge as merging
 from farm.load import pacing
+from farm.load.check import check_manifests
 from farm.load.main import load
 from farm.load.place import Ledger
 from farm.load.summary import lines
@@ -157,17 +158,31 @@ def test_a_value_that_differs_is_found_and_named(option_file: OptionFile, table:
 
 
 def test_what_the_server_would_round_is_refused_and_nothing_is_loaded(
-    option_file: OptionFile, table: Sql, tmp_path: Path
+    option_file: OptionFile, table: Sql, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Also where the check of fields lets it through."""
+    monkeypatch.setattr("farm.load.check.check_folder", check_manifests)
     csv = write_part(tmp_path / "parts", with_field(plain(10), 4, "gmag", "1_8"))
     with pytest.raises(PartsError, match=rf"{csv} cannot be staged.*gmag.*row 5"):
         load(tmp_path / "parts", option_file())
     assert table("SELECT COUNT(*) FROM objects WHERE objectId LIKE 'LT%'") == "0"
 
 
+def test_the_word_null_and_the_largest_single_are_loaded_as_what_they_are(
+    option_file: OptionFile, table: Sql, tmp_path: Path
+) -> None:
+    rows = plain(4)
+    rows.values["ssnamenr"][0], rows.missing["ssnamenr"][0] = "NULL", False
+    rows.values["gmag"][1:3], rows.missing["gmag"][1:3] = [3.4028234663852886e38, -3.4028234663852886e38], False
+    write_part(tmp_path / "parts", rows)
+    assert load(tmp_path / "parts", option_file())["verify"]["equal"] == 4
+    assert table("SELECT objectId FROM objects WHERE ssnamenr = 'NULL'") == "LT0000000"
+    assert table("SELECT MAX(gmag + 0e0) = 3.4028234663852886e38 FROM objects WHERE objectId LIKE 'LT%'") == "1"
+
+
 def test_sql_in_a_name_is_a_name(option_file: OptionFile, table: Sql, tmp_path: Path) -> None:
     rows = plain(4)
-    rows.object_id[:] = ["LT'; DROP --", 'LT") OR 1=1 #', "LT%s`\\", "LT,\\N"]
+    rows.object_id[:] = ["LT';DROP/**/--", 'LT")OR(1=1)#', "LT%s`\\", "LT,\\N"]
     folder = tmp_path / "parts; DROP TABLE objects; -- (%s) #ä"
     write_part(folder, rows)
     said = load(folder, option_file())

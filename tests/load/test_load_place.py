@@ -65,9 +65,42 @@ def test_a_table_that_knows_of_other_chunks_is_told_apart(ledger: Ledger) -> Non
     for number in (1, 2, 3):
         ledger.place = chunk(ledger, number)
     again = Ledger(ledger.folder)
-    assert [again.fits(number) for number in range(5)] == [True, False, True, True, False]
+    assert [again.fits(number) for number in range(5)] == [False, False, True, True, False]
     with pytest.raises(GaleraError, match="the cluster has 1 chunks of this load"):
         again.settle(1)
+
+
+@pytest.mark.parametrize("chunks", [2, 3, 4])
+def test_a_table_that_has_forgotten_the_load_costs_no_old_values(tmp_path: Path, chunks: int) -> None:
+    """The next load begins anew, and the old one can still be undone."""
+    with held(tmp_path) as places:
+        ledger = ledger_of(places, LOAD)
+        for number in range(1, chunks + 1):
+            ledger.place = chunk(ledger, number, before=[b"%d" % number])
+        again = ledger_of(places, LOAD)
+        assert (again.id, again.fits(0)) == (ledger.id, False)
+        with pytest.raises(GaleraError, match="the cluster has 0 chunks"):
+            again.settle(0)
+        new(places, LOAD)
+        kept, fresh = begun(places)
+        kept.settle_for_undo(0)
+        assert (kept.place.chunk, kept.place.updated, fresh.fits(0)) == (chunks, 10 * chunks, True)
+        assert (kept.folder / "before").read_bytes() == b"".join(b"%d\n" % at for at in range(1, chunks + 1))
+
+
+def test_a_first_chunk_that_was_not_committed_is_forgotten(ledger: Ledger) -> None:
+    chunk(ledger, 1, before=[b"a"])
+    again = Ledger(ledger.folder)
+    again.settle(0)
+    assert (again.place, (ledger.folder / "before").read_bytes()) == (Place(), b"")
+
+
+def test_an_undo_that_the_table_has_forgotten_begins_again(ledger: Ledger) -> None:
+    for number in (1, 2, 3):
+        ledger.place = chunk(ledger, number, guarded=[b"g"])
+    again = Ledger(ledger.folder)
+    again.restart()
+    assert (again.place, again.keys("guarded"), Ledger(ledger.folder).fits(0)) == (Place(), [], True)
 
 
 def test_a_load_that_has_ended_keeps_its_last_place(ledger: Ledger) -> None:
