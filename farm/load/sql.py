@@ -197,7 +197,7 @@ class Statements(Merge):
         return f"NULLIF({new}, 0)" if column.name in self.keep and self._zeroless(column) else new
 
     def _zeroless(self, column: Feature) -> bool:
-        return self.zeros == "null" and column.width is None and column is not self.survey.key
+        return self.zeros == "null" and column.width is None and column.name in self.survey.nullable
 
     @property
     def stage(self) -> str:
