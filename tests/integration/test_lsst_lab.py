@@ -247,12 +247,17 @@ def test_a_column_that_the_table_lacks_is_brought_in_and_filled(table: Lsst, reb
     assert table.checksum() == before
 
 
-def test_the_gate_of_an_upgrade_compares_the_golden_set_and_living_objects_of_the_survey(here: Lsst) -> None:
+def test_the_gate_of_an_upgrade_compares_the_golden_set_and_living_objects_of_the_survey(
+    here: Lsst, tmp_path: Path
+) -> None:
     release = answer("w1", "readlink /opt/farm/current")
     folder = f"/opt/farm/releases/{release.rpartition('/')[2]}"
     roles = Path(here.checkout, "roles", "upgrade", "files")
     as_farm = "runuser --user=farm -- python3 -"
-    said = answer("w1", f"cd /; {as_farm} {folder} {folder} lsst '' 50", (roles / "sample.py").read_text())
+    given = json.dumps({"ebv": MAPS, "sherlock": SHERLOCK})
+    sample = f"cd /; {as_farm} {folder} {folder} lsst '' 50 '{given}'"
+    with maps_on(WORKERS, dust_map.write(tmp_path / "dust")):
+        said = answer("w1", sample, (roles / "sample.py").read_text())
     found = json.loads(said)
     assert found["living"]["objects"] >= 50
     assert found["golden"]["objects"] >= 20
