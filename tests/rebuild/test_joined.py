@@ -21,6 +21,7 @@ from features.rebuild.pages import FIRST_TOKEN, LAST_TOKEN, Keys, Query, Range
 from features.rebuild.reading import keyed
 from features.rebuild.rebuild import Limits
 
+ROOT = Path(__file__).parents[2]
 ALL = Range(FIRST_TOKEN, LAST_TOKEN)
 OBJECTS = curves([3, 40, 1, 7, 120, 2, 9, 15, 1, 30] * 8)
 NAMES = sorted(OBJECTS)
@@ -142,11 +143,11 @@ def test_rows_that_belong_nowhere_are_an_error_and_not_lost(twice: bool, says: s
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize(("objects", "sources", "forced"), [(24_000, 1, 1), (6_000, 1, 400)])
 def test_memory_is_bounded_whatever_the_shape_of_the_light_curves(objects: int, sources: int, forced: int) -> None:
-    program = str(Path(__file__).with_name("memory_of_a_worker.py"))
+    program = [sys.executable, "-m", "tests.rebuild.memory_of_a_worker"]
     peaks = []
     for size in (objects // 3, objects):
         given = [str(number) for number in (size, sources, forced)]
-        done = subprocess.run([sys.executable, program, *given], capture_output=True, text=True, check=True)
+        done = subprocess.run([*program, *given], cwd=ROOT, capture_output=True, text=True, check=True)
         said = json.loads(done.stdout)
         assert said["objects"] == size
         peaks.append(said["peak_mib"])
