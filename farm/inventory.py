@@ -87,7 +87,10 @@ class Inventory:
 
     def of(self, survey: str) -> "Inventory":
         """The same environment with another survey's light curves, over that survey's usual window."""
-        return self if survey == self.survey else replace(self, survey=survey, window=usual_window(survey), given={})
+        if survey == self.survey:
+            return self
+        zeros = self.zeros if survey_of(survey).zero_or_null else "zero"
+        return replace(self, survey=survey, window=usual_window(survey), zeros=zeros, given={})
 
     @property
     def whole_keys(self) -> bool:
@@ -238,7 +241,7 @@ def load(name: str) -> Inventory:
         survey=survey,
         given=_given(common, survey),
         window="all" if days == "all" else common.number("farm_window", days),
-        zeros=common.choice("farm_zeros", ("zero", "null")),
+        zeros=_zeros(common, survey),
         load_mode=common.choice("farm_load_mode", ("upsert", "update")),
         shared_dir=Path(shared) if shared else None,
         galera_ca=Path(authority).expanduser() if authority else None,
@@ -259,6 +262,16 @@ def _given(common: _Reader, survey: str) -> dict[str, str]:
         has = f"has {', '.join(sorted(known))}" if known else "needs nothing from outside Cassandra"
         raise InventoryError(f"{wrong} names {', '.join(unknown)}, and survey {survey} {has}")
     return dict(found)
+
+
+def _zeros(common: _Reader, survey: str) -> Literal["zero", "null"]:
+    found: Literal["zero", "null"] = common.choice("farm_zeros", ("zero", "null"))
+    if found == "null" and not survey_of(survey).zero_or_null:
+        raise InventoryError(
+            f"farm_zeros of {common.host} in inventory {common.env} is null, and a zero of survey {survey} is a value:"
+            " write zero there, or leave it out"
+        )
+    return found
 
 
 def usual_window(survey: str) -> int | Literal["all"]:

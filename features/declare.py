@@ -214,6 +214,8 @@ class Survey:
     """What comes from outside Cassandra, a value an object: ``curves.given``."""
     foreign: tuple[Feature, ...] = ()
     """Columns of the table of objects that others fill: no part has them, and a load leaves them as they are."""
+    zero_or_null: bool = False
+    """Whether the survey's pipeline writes NULL for a zero, so that an environment may want its table that way."""
     as_lasair: bool = False
     """Whether the families compute what the original code does, with its defects."""
 
@@ -244,6 +246,11 @@ class Survey:
         declared |= {column.name: column for column in self.foreign}
         names = [*self.order, *(name for name in declared if name not in self.order)]
         return (self.key, *(declared[name] for name in names))
+
+    @cached_property
+    def nullable(self) -> frozenset[str]:
+        """Names of the columns of the table that can be NULL."""
+        return frozenset(each.name for each in self.table[1:] if each.default != "NOT NULL")
 
     @property
     def detections(self) -> Table:

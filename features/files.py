@@ -38,8 +38,11 @@ def read_table(table: Table, names: Sequence[str], path: Path) -> LightCurves:
     """The rows of a file of one table, its key and ``names`` of it; otherwise as ``read_detections``."""
     columns = _read(path, {name: table.typed[name].dtype for name in names})
     object_id = columns.pop(table.partition_key[0])
-    if np.ma.getmaskarray(object_id).any():
-        raise InputError(f"{path}: a row without {table.partition_key[0]}: every row belongs to an object")
+    if len(nobody := np.flatnonzero(np.ma.getmaskarray(object_id))):
+        raise InputError(
+            f"{path}: rows without {table.partition_key[0]}: {len(nobody)}, the first one is row {nobody[0] + 1}:"
+            " every row belongs to an object, so leave them out of the file"
+        )
     return LightCurves.from_rows(object_id, columns, table.clustering)
 
 

@@ -135,7 +135,8 @@ class _Comparison:
         names = [str(keys[row]) for row in rows]
         changed = np.zeros(len(rows), bool)
         for column, tally in self._tallies.items():
-            wanted = both[column].without_zeros() if self.account.zeros == "null" else both[column]
+            zeroless = self.account.zeros == "null" and column in self.parts.survey.nullable
+            wanted = both[column].without_zeros() if zeroless else both[column]
             if column in self._unknown:
                 wanted = wanted.filled(found[column])
             changed |= tally.add(names, found[column], wanted, guarded)

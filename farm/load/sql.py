@@ -192,7 +192,7 @@ class Statements(Merge):
         return f"IF({new} IS NULL, o.{name(column.name)}, {new})" if column.name in self.keep else new
 
     def _zeroless(self, column: Feature) -> bool:
-        return self.zeros == "null" and column.width is None and column is not self.survey.key
+        return self.zeros == "null" and column.width is None and column.name in self.survey.nullable
 
     @property
     def stage(self) -> str:

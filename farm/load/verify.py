@@ -98,7 +98,8 @@ class Wanted:
         return None if self.options.keep_not_null else int(np.bitwise_xor.reduce(digests(self.digested, part)))
 
     def of(self, values: Columns) -> Columns:
-        return {column: each.without_zeros() for column, each in values.items()} if self.no_zeros else values
+        zeroless = self.survey.nullable if self.no_zeros else frozenset()
+        return {column: each.without_zeros() if column in zeroless else each for column, each in values.items()}
 
     def differs(self, part: Columns, table: Columns) -> dict[str, Bools]:
         """Column by column, where the table does not hold what it must."""

@@ -143,7 +143,7 @@ def _columns(survey: Survey, found: Found) -> Iterator[Change]:
     for before, column in zip((None, *survey.table), survey.table, strict=False):
         there = found.columns.get(column.name)
         wanted = column_sql(column, survey)
-        nullable = column is not survey.key and column.default != "NOT NULL"
+        nullable = column.name in survey.nullable
         ours = column in survey.columns
         if there is None:
             place = f"AFTER {name(before.name)}" if before else "FIRST"

@@ -53,7 +53,7 @@ SURVEY = Survey(
 def create_features(
     diaObject: Mapping[str, Any],  # noqa: N803
     diaSources: Sequence[Mapping[str, Any]],  # noqa: N803
-    diaForcedSources: Sequence[Mapping[str, Any]] = (),  # noqa: N803
+    diaForcedSources: Sequence[Mapping[str, Any]] | None = None,  # noqa: N803
     ebv: float | None = None,
     sherlock: Mapping[str, Any] | str | None = None,
     as_lasair: bool = False,
@@ -64,5 +64,5 @@ def create_features(
     changed. Returns ``diaObjectId`` and every feature by its name: float, int or str, None where missing.
     """
     survey = SURVEY.with_originals() if as_lasair else SURVEY
-    others = {OBJECTS.name: [diaObject], FORCED_SOURCES.name: diaForcedSources}
+    others = {OBJECTS.name: [diaObject], FORCED_SOURCES.name: diaForcedSources or ()}
     return single(survey, diaObject["diaObjectId"], diaSources, others, {"ebv": ebv, "sherlock": sherlock})

@@ -8,7 +8,7 @@ from features.lsst.bands import DUST, NEEDS, ZERO_POINT, measured, source_flux, 
 from features.lsst.host import SHERLOCK, Hosts, hosts, hosts_as_lasair
 from features.lsst.sources import LASAIR
 
-_NULL = "Sherlock says neither SN, NT nor ORPHAN or no distance, or no positive flux"
+_NULL = "Sherlock says neither SN, NT nor ORPHAN or no distance, E(B-V) not given, or no positive flux"
 
 
 def _least(curves: LightCurves, flux: Floats, host: Hosts) -> FeatureArrays:

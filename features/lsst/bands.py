@@ -54,13 +54,17 @@ def measured(curves: LightCurves) -> Measured:
     )
 
 
-def dereddened(ebv: Floats, found: Measured) -> Floats:
-    """The flux without extinction by the Galaxy's dust, a value a row: NaN where ``ebv`` or the band is missing.
+def exponents(ebv: Floats) -> Floats:
+    """k E(B-V) / 2.5, a row of the bands an object: in single precision, in which the dust map is; moves 1e-8."""
+    return (ebv.astype(np.float32)[:, None] * _EXTINCTION / np.float32(2.5)).astype(np.float64)
 
-    F 10^(k E(B-V) / 2.5), with the exponent in single precision, in which the dust map is: the difference is of 1e-8.
+
+def dereddened(ebv: Floats, found: Measured) -> Floats:
+    """The flux without extinction by the Galaxy's dust, F 10^(k E(B-V) / 2.5), a value a row.
+
+    NaN where ``ebv`` or the band is missing.
     """
-    exponent = ebv.astype(np.float32)[:, None] * _EXTINCTION / np.float32(2.5)
-    factor = np.column_stack([10.0 ** exponent.astype(np.float64), np.full(len(ebv), np.nan)])
+    factor = np.column_stack([10.0 ** exponents(ebv), np.full(len(ebv), np.nan)])
     owner = np.repeat(np.arange(len(ebv)), found.segments.count)
     result: Floats = found.flux * factor[owner, found.band]
     return result

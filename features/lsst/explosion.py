@@ -6,20 +6,18 @@ import numpy as np
 
 from features.curves import Bools, Floats, Ints, LightCurves, floats
 from features.declare import Feature, FeatureArrays, family
-from features.lsst.bands import DUST, FORCED, FORCED_NEEDS, NEEDS, ZERO_POINT, Measured, dereddened, measured
+from features.lsst.bands import DUST, FORCED, FORCED_NEEDS, NEEDS, ZERO_POINT, Measured, exponents, measured
 from features.lsst.cosmology import distance_modulus, magnitudes_of_stretch
 from features.lsst.fits import Curve, Fit, best_fit, peak
 from features.lsst.host import SHERLOCK, hosts, hosts_as_lasair
 from features.lsst.sources import LASAIR
 
-FEWEST, LONGEST = 5, 20_000
-"""Sources of a light curve that is fitted. With the number of evaluations of a fit, LONGEST bounds the time."""
+FEWEST = 5
+"""Sources of a light curve that is fitted. There is no most: 250,000, beyond which none is read, take a second."""
+_TEN = np.float64(10)
 _BEFORE = 4
 """Forced rows before the first source."""
-_FIT = (
-    "Sherlock says neither SN, NT nor ORPHAN, E(B-V) not given, fewer than 5 or more than 20,000 sources, or no fit"
-    " accepted"
-)
+_FIT = "Sherlock says neither SN, NT nor ORPHAN, E(B-V) not given, fewer than 5 sources, or no fit accepted"
 _PEAK = f"{_FIT}; not Bazin's curve, or one without a peak"
 
 
@@ -30,21 +28,24 @@ def to_fit(curves: LightCurves, wanted: Bools, nan_too: bool) -> Iterator[tuple[
     """
     found, forced = curves.once(measured), curves.others[FORCED].once(measured)
     ebv = floats(curves.given["ebv"])
-    flux, forced_flux = dereddened(ebv, found), dereddened(ebv, forced)
+    powers = exponents(ebv)
     for place in np.flatnonzero(wanted & (found.segments.count >= FEWEST) & ~np.isnan(ebv)).tolist():
         rows = _usable(found, place, nan_too)
-        if not FEWEST <= len(rows) <= LONGEST:
+        if len(rows) < FEWEST:
             continue
         first = float(found.time[rows[0]])
         before = _usable(forced, place, nan_too)
         before = before[forced.time[before] < first][-_BEFORE:]
+        # one by one: of an array, NumPy's power differs in the last bit, on which a fit may hang
+        factor = np.array([_TEN**power for power in powers[place]])
+        band = np.concatenate((forced.band[before], found.band[rows]))
         yield (
             place,
             first,
             Curve(
                 np.concatenate((forced.time[before], found.time[rows])) - first,
-                np.concatenate((forced.band[before], found.band[rows])),
-                np.concatenate((forced_flux[before], flux[rows])),
+                band,
+                np.concatenate((forced.flux[before], found.flux[rows])) * factor[band],
             ),
         )
 

@@ -73,8 +73,8 @@ def bazin(curve: Curve, parameters: Floats) -> Floats:
     """A p(w, T) exp(-kf v) / (1 + exp(-kr v)) with v = x - t0; parameters A, T, t0, kr, kf (Bazin et al. 2009)."""
     a, temperature, onset, rise, fall = parameters
     v = curve.day - onset
-    shape = np.exp(-fall * v) / (1 + np.exp(-rise * v))
-    result: Floats = a * planck(WAVELENGTH, temperature)[curve.band] * shape
+    falling = a * planck(WAVELENGTH, temperature)[curve.band] * np.exp(-fall * v)
+    result: Floats = falling / (1 + np.exp(-rise * v))  # in the original's order: a fit may hang on the last bit
     return result
 
 

@@ -27,11 +27,11 @@ class Hosts:
 
 
 def hosts(curves: LightCurves) -> Hosts:
-    """Redshift z or, without one, photoZ. Needs SHERLOCK: JSON or a mapping, None where there is none.
+    """Redshift z or, where that is 0 or no number, photoZ. Needs SHERLOCK: JSON or a mapping; None or null: none.
 
     Raises ValueError or TypeError for what is neither.
     """
-    return _hosts(curves, lambda told: told.get("z") or told.get("photoZ"))
+    return _hosts(curves, _redshift)
 
 
 def hosts_as_lasair(curves: LightCurves) -> Hosts:
@@ -43,14 +43,28 @@ def _hosts(curves: LightCurves, redshift: Any) -> Hosts:
     told_of = texts(curves.given["sherlock"])
     transient, modulus, z = np.zeros(len(told_of), bool), np.full(len(told_of), np.nan), np.full(len(told_of), np.nan)
     for place in np.flatnonzero(told_of != np.array(None)).tolist():
-        told = told_of[place] if isinstance(told_of[place], Mapping) else json.loads(told_of[place])
-        if not isinstance(told, Mapping):
-            raise TypeError(f"Sherlock's classification is no JSON object: {told_of[place]!r}")
+        told = _told(told_of[place])
         if told.get("classification") in _TRANSIENT:
             transient[place] = True
             z[place] = _number(redshift(told))
             modulus[place] = _modulus(_number(told.get("best_distance")), z[place])
     return Hosts(transient, modulus, z)
+
+
+def _told(given: Any) -> Mapping[str, Any]:
+    """The classification; an empty one where it is JSON's null."""
+    try:
+        told = given if isinstance(given, Mapping) else json.loads(given)
+    except ValueError:
+        told = False
+    if told is not None and not isinstance(told, Mapping):
+        raise ValueError(f"Sherlock's classification is {given!r}, and should be one JSON object, or null")
+    return told or {}
+
+
+def _redshift(told: Mapping[str, Any]) -> Any:
+    z = told.get("z")
+    return z if z and not np.isnan(_number(z)) else told.get("photoZ")
 
 
 def _number(told: Any) -> float:

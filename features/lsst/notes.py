@@ -15,9 +15,10 @@ outside Cassandra: where they are not given, the features made from them are NUL
 row.
 
 Fits are unweighted least squares by MINPACK's lmdif, with at most 500 evaluations each, two models from two starts: at
-most 2,000 evaluations an object, and no object of more than 20,000 sources is fitted. Where a fit is barely accepted,
-or hardly determined, another version of NumPy or SciPy may give another value, or none. Its acceptance by the
-covariance depends on the unit of the flux, and the errors of the fluxes are not used: the original's choice, and kept.
+most 2,000 evaluations an object, of which one of 250,000 sources (the most that are read) takes a second or two. Where
+a fit is barely accepted, or hardly determined, another version of NumPy or SciPy may give another value, or none. Its
+acceptance by the covariance depends on the unit of the flux, and the errors of the fluxes are not used: the original's
+choice, and kept.
 
 `--as-lasair` computes what the original computes where it differs in values (each such deviation below says so). What
 the original raises on, it has no value for: there both are the same.
@@ -27,7 +28,7 @@ DEVIATIONS = (
     Deviation(
         "A pair of sources has a colour whichever comes later.",
         "`latestPair...` and `penultimatePair...`: the original sets the temperature's first guess only where the later"
-        " source is the redder one, and swallows the error otherwise: four pairs in ten could give nothing."
+        " source is the redder one, and swallows the error otherwise: three pairs in ten could give nothing."
         " `--as-lasair` keeps that.",
         "test_a_pair_has_a_colour_whichever_band_comes_later",
     ),
@@ -71,9 +72,11 @@ DEVIATIONS = (
     Deviation(
         "A bad row costs what needs it, not the batch.",
         "The original raises, and the whole batch is lost: on a null reliability (here it counts neither as good nor in"
-        " the median), an object whose fluxes are all null (counts of 0, the rest NULL), a band that is none of ugrizy"
-        " (the source counts where no band is needed), a negative or zero redshift or distance (no absolute magnitude),"
-        " a flux of 0 in a pair (no colour), equal fluxes for weeks (a `jump` of 0).",
+        " the median), an object whose fluxes are all null (counts and jumps of 0; Rubin's columns, `glat`, `htm16` and"
+        " `ebv` stay; the rest is NULL), a band that is none of ugrizy (the source counts where no band is needed), a"
+        " negative or zero redshift or distance (no absolute magnitude), a flux of 0 in a pair (no colour), equal"
+        " fluxes for weeks (a `jump` of 0), a Sherlock classification that is no JSON object (NULL where it is needed,"
+        " and the object is named).",
         "test_a_bad_row_costs_what_needs_it",
     ),
 )

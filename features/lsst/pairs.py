@@ -10,7 +10,7 @@ from features.lsst.sources import LASAIR
 
 _CLOSE = 40 / 1440
 """Days."""
-_NULL = "no such pair, a flux ratio that is not positive, or no temperature found"
+_NULL = "no such pair, E(B-V) not given, a flux ratio that is not positive, or no temperature found"
 
 
 def _declared(name: str, which: str) -> tuple[Feature, ...]:

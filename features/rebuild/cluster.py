@@ -3,6 +3,7 @@
 import logging
 import ssl
 import struct
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -133,7 +134,8 @@ class TableReader:
         statement = self._bound(request.query)
         statement.fetch_size = request.size
         try:
-            future = self._session.execute_async(statement, paging_state=request.state)
+            with _ONE_HANDLER:
+                future = self._session.execute_async(statement, paging_state=request.state)
         except DriverException as error:
             deliver(self._failure(error))
             return
@@ -159,12 +161,14 @@ class TableReader:
     def _plainly(self, statement: Any, page: int) -> Any:
         """The driver's result, its rows tuples."""
         statement.fetch_size = page
-        numpy_handler = self._session.client_protocol_handler
-        self._session.client_protocol_handler = _PLAIN
-        try:
-            return self._session.execute(statement)
-        finally:
-            self._session.client_protocol_handler = numpy_handler
+        with _ONE_HANDLER:
+            numpy_handler = self._session.client_protocol_handler
+            self._session.client_protocol_handler = _PLAIN
+            try:
+                future = self._session.execute_async(statement)
+            finally:
+                self._session.client_protocol_handler = numpy_handler
+        return future.result()
 
     def _bound(self, query: Query) -> Any:
         if isinstance(query, Keys):
@@ -213,6 +217,8 @@ def _require_types(statement: Any, table: Table) -> None:
 
 
 _PLAIN = Session.client_protocol_handler
+_ONE_HANDLER = threading.Lock()
+"""A statement has the handler that the session, which the readers of all tables share, has when it is begun."""
 
 
 @contextmanager

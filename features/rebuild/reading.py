@@ -10,7 +10,7 @@ from typing import Any
 
 from features.curves import LightCurves
 from features.rebuild.errors import CassandraError, ReadError
-from features.rebuild.joining import Joiner
+from features.rebuild.joining import BATCH, Joiner
 from features.rebuild.pace import WAITS, Pace
 from features.rebuild.pages import Keys, Page, Query, Range, Reader, Request
 
@@ -54,11 +54,11 @@ class Stream:
         return max(0.0, (self.most - len(self.queries) + begun) / self.most)
 
 
-def streams(queries: Sequence[Query], parts: int, limit: int) -> list[Stream]:
+def streams(queries: Sequence[Query], parts: int, limit: int, batch: int = BATCH) -> list[Stream]:
     """The queries in at most ``parts`` streams of consecutive ones."""
     cuts = [len(queries) * part // parts for part in range(parts + 1)]
     shares = [list(queries[low:high]) for low, high in pairwise(cuts) if low < high]
-    return [Stream(number, share, Joiner(limit)) for number, share in enumerate(shares)]
+    return [Stream(number, share, Joiner(limit, batch)) for number, share in enumerate(shares)]
 
 
 def keyed(ids: Iterable[Any], reader: Reader) -> list[Query]:
@@ -69,7 +69,7 @@ def keyed(ids: Iterable[Any], reader: Reader) -> list[Query]:
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Whole light curves of one stream; None at most in its last batch."""
+    """Whole light curves of one stream; None where there is none."""
 
     stream: int
     curves: LightCurves | None
@@ -149,7 +149,9 @@ class Reading:
         if page.state is None:
             stream.queries.pop(0)
         self._go_on(stream)
-        if (curves := stream.joiner.add(page)) is not None:
+        curves = stream.joiner.add(page)
+        self._name_too_wide(stream)
+        if curves is not None:
             yield Batch(stream.number, curves, last=False)
         yield from self._end(stream)
 
@@ -162,11 +164,15 @@ class Reading:
     def _end(self, stream: Stream) -> Iterator[Batch]:
         if stream.queries:
             return
-        yield Batch(stream.number, stream.joiner.end(), last=True)
-        for name, rows in stream.joiner.too_wide.items():
-            self.unread[name] = f"PartitionTooWide: {rows} rows, the limit is {stream.joiner.limit}"
+        curves = stream.joiner.end()
+        self._name_too_wide(stream)
+        yield Batch(stream.number, curves, last=True)
         for name in stream.named:
             self.unread.setdefault(name, ABSENT)
+
+    def _name_too_wide(self, stream: Stream) -> None:
+        for name, rows in stream.joiner.too_wide.items():
+            self.unread[name] = f"PartitionTooWide: {rows} rows, the limit is {stream.joiner.limit}"
 
     def _again(self, stream: Stream, error: ReadError) -> Iterator[Batch]:
         """Try once more after a while; in the end find the object that is at fault, and give that up."""

@@ -35,6 +35,7 @@ SURVEY = Survey(
     window=30,
     notes=NOTES,
     deviations=DEVIATIONS,
+    zero_or_null=True,
 )
 
 

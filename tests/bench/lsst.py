@@ -24,7 +24,7 @@ from site_of_its_own import MAPS, Site, maps_on, site_of
 
 from farm.seed import driver
 from features import survey
-from tests.bench.rebuild import WORKERS, bare, describe, say
+from tests.bench.rebuild import WORKERS, bare, describe, peak_mib, say
 
 OBJECTS, MEAN_ROWS = 60_000, 40
 TURNS, FITTED_TURNS = 5, 1
@@ -91,7 +91,8 @@ def rebuilt(site: Site, *more: str) -> Row:
     """One range a slot."""
     line = f"farm rebuild --inventory {site.env} --limit {WORKERS} --slots 1 --ranges 2 --json {' '.join(more)}"
     run = site.type(line, timeout=1800).json()
-    return {"seconds": run["seconds"], "objects": run["results"]["objects"], "rows": run["results"]["rows"]}
+    return {"seconds": run["seconds"], "objects": run["results"]["objects"], "rows": run["results"]["rows"],
+            "peak_mib_of_a_process": peak_mib(site.home / "runs" / run["run"] / "journal.sqlite")}  # fmt: skip
 
 
 def classified(site: Site) -> None:
@@ -102,10 +103,12 @@ def classified(site: Site) -> None:
 
 def table(measured: Row) -> str:
     """A line a figure."""
+    peak = max(each["peak_mib_of_a_process"] for each in (*measured["runs"], *measured["fits"]["runs"]))
     return "\n".join([
         f"{measured['objects']:,} objects, {measured['rows']:,} rows of three tables",
         f"{'bare scan':<22} {measured['bare_scan_objects_per_second']:>8,.0f} objects/s",
         f"{'all but the fits':<22} {measured['objects_per_second']:>8,.0f} objects/s, "
         f"{measured['to_bare_scan']:.2f} of the bare scan",
         f"{'every object fitted':<22} {measured['fits']['objects_per_second']:>8,.0f} objects/s",
+        f"{'most memory':<22} {peak:>8,.0f} MiB of a process",
     ])  # fmt: skip

@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import closing
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -173,12 +174,17 @@ def rebuilt() -> Row:
     begun = time.monotonic()
     options = ("--limit", WORKERS, "--slots", "1", "--ranges", str(WORKERS.count(",") + 1))
     run = farm("rebuild", "--inventory", "lab", *options, "--json", timeout=1800).json()
-    journal = sqlite3.connect(f"file:{Run('lab', run['run']).journal}?mode=ro", uri=True)
-    ((peak,),) = journal.execute("SELECT max(rss) FROM attempts")
-    journal.close()
     return {"run": run["run"], "objects": run["results"]["objects"], "seconds": run["seconds"],
-            "command_seconds": time.monotonic() - begun, "peak_mib_of_a_process": peak / 2**20,
+            "command_seconds": time.monotonic() - begun,
+            "peak_mib_of_a_process": peak_mib(Run("lab", run["run"]).journal),
             "objects_per_second": run["results"]["objects"] / run["seconds"]}  # fmt: skip
+
+
+def peak_mib(journal: Path) -> float:
+    """The most memory that a process of the run had."""
+    with closing(sqlite3.connect(f"file:{journal}?mode=ro", uri=True)) as opened:
+        ((peak,),) = opened.execute("SELECT max(rss) FROM attempts")
+    return float(peak / 2**20)
 
 
 def loaded(ours: Row) -> Row:

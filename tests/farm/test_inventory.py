@@ -169,6 +169,13 @@ def test_a_setting_that_means_nothing_is_refused(tmp_path: Path, setting: dict[s
         read(tmp_path / "site", **setting)
 
 
+def test_zeros_are_null_only_where_the_survey_has_them_so(tmp_path: Path) -> None:
+    assert read(tmp_path / "ztf", farm_zeros='"null"').of("lsst").zeros == "zero"
+    assert read(tmp_path / "lsst", farm_survey="lsst").zeros == "zero"
+    with pytest.raises(InventoryError, match=r"farm_zeros of every host .* a zero of survey lsst is a value: write"):
+        read(tmp_path / "wrong", farm_survey="lsst", farm_zeros='"null"')
+
+
 def test_what_comes_from_outside_cassandra_is_named_by_survey(tmp_path: Path) -> None:
     sources = '{ebv: "/srv/the dust", sherlock: classified}'
     full = read(tmp_path / "full", farm_survey="lsst", farm_given=sources)

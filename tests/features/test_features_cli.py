@@ -121,7 +121,7 @@ def bad_files(folder: Path) -> dict[str, Path]:
         ("empty.csv", "no column objectid, jd, candid"),
         ("x.fits", "neither in .parquet nor in .csv"),
         ("number.csv", "line 3: 'yesterday' is no value of jd"),
-        ("nobody.csv", "a row without objectid"),
+        ("nobody.csv", "rows without objectid: 1, the first one is row"),
         ("texts.parquet", "column jd is string"),
     ],
 )

@@ -1,4 +1,7 @@
-"""A table of detections in memory, read as Cassandra's is: in pages that end anywhere, with failures."""
+"""A table of detections in memory, read as Cassandra's is: in pages that end anywhere, with failures.
+
+A range comes in the order of the tokens; what is asked for by name in the order of the names, as Cassandra has ``IN``.
+"""
 
 import threading
 from collections.abc import Callable, Iterable
@@ -83,7 +86,8 @@ class MemoryTable:
 
     def _rows(self, query: Query) -> NDArray[np.int64]:
         if isinstance(query, Keys):
-            return np.flatnonzero(np.isin(self.names, np.array(query.ids, dtype=object)))
+            rows = np.flatnonzero(np.isin(self.names, np.array(query.ids, dtype=object)))
+            return rows[np.argsort(self.names[rows], kind="stable")]
         return np.flatnonzero((self.tokens > query.low) & (self.tokens <= query.high))
 
 

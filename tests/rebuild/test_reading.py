@@ -1,17 +1,23 @@
 """Light curves out of a table that is read in several streams, with failures."""
 
+import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from cassandra.cluster import Session
 from memory_table import BrokenTable, MemoryTable, curves
 
+from features import survey
 from features.rebuild import reading
+from features.rebuild.cluster import TableReader
 from features.rebuild.errors import CassandraError
 from features.rebuild.pace import Pace
-from features.rebuild.pages import FIRST_TOKEN, LAST_TOKEN, Keys, Query, Range
+from features.rebuild.pages import FIRST_TOKEN, LAST_TOKEN, Keys, Query, Range, Request
 from features.rebuild.reading import Reading, keyed, streams
 
 ALL = Range(FIRST_TOKEN, LAST_TOKEN)
@@ -134,3 +140,40 @@ def test_ranges_split_into_all_of_themselves() -> None:
     assert (parts[0].low, parts[-1].high) == (FIRST_TOKEN, LAST_TOKEN)
     assert all(one.high == next_.low for one, next_ in pairwise(parts))
     assert Range(3, 5).split(4) == [Range(3, 4), Range(4, 5)]
+
+
+def test_a_read_in_the_plain_way_spoils_no_read_of_another_table_at_the_same_time() -> None:
+    session, table = SharedSession(), survey("ztf").detections
+    readers = [TableReader(session, table, ("objectid", "jd")) for _ in range(2)]  # type: ignore[arg-type]
+    names = threading.Thread(target=lambda: readers[0].ids(ALL))
+    names.start()
+    session.begun.wait(5)
+    readers[1].fetch(Request(ALL, None, 10), lambda page: None)
+    session.answered.set()
+    names.join(5)
+    assert session.handlers == [Session.client_protocol_handler, "numpy"]
+
+
+class SharedSession:
+    """What two readers have of the driver's session; its first statement takes a while."""
+
+    client_protocol_handler: object = "numpy"
+
+    def __init__(self) -> None:
+        self.handlers: list[object] = []
+        self.begun, self.answered = threading.Event(), threading.Event()
+
+    def prepare(self, statement: str) -> Any:
+        return SimpleNamespace(result_metadata=[], bind=lambda values: SimpleNamespace())
+
+    def execute_async(self, statement: Any, **options: Any) -> Any:
+        self.handlers.append(self.client_protocol_handler)
+        return SimpleNamespace(result=self._result, add_callbacks=lambda *both: None)
+
+    def execute(self, statement: Any) -> Any:
+        return self.execute_async(statement).result()
+
+    def _result(self) -> list[tuple[str]]:
+        self.begun.set()
+        self.answered.wait(5)
+        return []

@@ -1,8 +1,9 @@
-"""Compute the golden set and living objects with two releases: sample.py OLD NEW SURVEY WINDOW OBJECTS.
+"""Compute the golden set and living objects with two releases: sample.py OLD NEW SURVEY WINDOW OBJECTS GIVEN.
 
 Prints as JSON what `python -m features diff` of the new release says of each, and the features that only the old one
 has. Living objects are those of a range of tokens wide enough to hold that many, or of the whole ring. An empty SURVEY
-or WINDOW is the usual one.
+or WINDOW is the usual one. GIVEN is farm_given as JSON: living objects have what comes from a map of the sky, which lies
+on every worker; what comes from a table in Galera is not here, and missing with both releases.
 """
 
 import csv
@@ -19,8 +20,10 @@ NARROWEST = 2**12
 FEW = 10
 UNREAD = 31
 SECONDS = 3600
-ASK = "import sys, features; told = features.survey(sys.argv[1] or features.DEFAULT);"
-ASK += " print(told.name, told.detections.key.name, told.window or 'all')"
+ASK = """import sys, features
+told = features.survey(sys.argv[1] or features.DEFAULT)
+maps = (each.name for each in told.external if type(each.source).__name__ == "Sky")
+print(told.name, told.detections.key.name, told.window or "all", *maps)"""
 
 
 def together(*commands, accepted=(0,)):
@@ -35,9 +38,9 @@ def together(*commands, accepted=(0,)):
 
 
 def usual(new, survey):
-    """The survey's name, that of the column that says which object a row is of, and the survey's window."""
-    survey, key, window = together((f"{new}/bin/python", "-c", ASK, survey))[0].split()
-    return survey, key, window if window == "all" else f"{float(window):g}"
+    """The survey's name, that of the column that says which object a row is of, its window, and its maps of the sky."""
+    survey, key, window, *maps = together((f"{new}/bin/python", "-c", ASK, survey))[0].split()
+    return survey, key, window if window == "all" else f"{float(window):g}", maps
 
 
 def golden(releases, survey, key, window, files):
@@ -62,13 +65,13 @@ def write(path, header, rows):
         csv.writer(file).writerows([header, *rows])
 
 
-def living(releases, survey, window, wanted, files):
+def living(releases, survey, window, given, wanted, files):
     """At least so many objects of Cassandra, where there are."""
     part, found = NARROWEST, 0
     while True:
         span = f"--range={FIRST}:{FIRST + (LAST - FIRST) // part}"
         pairs = zip(releases, files, strict=True)
-        options = (f"--survey={survey}", span, f"--window={window}")
+        options = (f"--survey={survey}", span, f"--window={window}", *given)
         rebuilds = [(f"{release}/bin/rebuild_objects", *options, f"--out={file}") for release, file in pairs]
         together(*rebuilds, accepted=(0, UNREAD))
         found = json.loads(files[0].with_suffix(".json").read_text())["objects"]
@@ -84,13 +87,14 @@ def compared(new, survey, files):
 
 def main():
     releases, survey, wanted = sys.argv[1:3], sys.argv[3], int(sys.argv[5])
-    survey, key, window = usual(releases[1], survey)
+    survey, key, window, maps = usual(releases[1], survey)
     window = sys.argv[4] or window
+    given = [f"--given={name}={place}" for name, place in json.loads(sys.argv[6]).items() if name in maps]
     with tempfile.TemporaryDirectory(prefix="farm-sample-") as folder:
         files = [Path(folder, f"{number}.csv") for number in range(2)]
         golden(releases, survey, key, window, files)
         of_golden = compared(releases[1], survey, files)
-        living(releases, survey, window, wanted, files)
+        living(releases, survey, window, given, wanted, files)
         of_living = compared(releases[1], survey, files)
         before, after = (file.read_text().partition("\n")[0].split(",") for file in files)
     gone = [name for name in before if name not in after]
