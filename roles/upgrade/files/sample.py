@@ -2,8 +2,8 @@
 
 Prints as JSON what `python -m features diff` of the new release says of each, and the features that only the old one
 has. Living objects are those of a range of tokens wide enough to hold that many, or of the whole ring. An empty SURVEY
-or WINDOW is the usual one. GIVEN is farm_given as JSON: living objects have what comes from a map of the sky, which lies
-on every worker; what comes from a table in Galera is not here, and missing with both releases.
+or WINDOW is the usual one. GIVEN is farm_given as JSON: living objects have what comes from a map of the sky, which
+lies on every worker; what comes from a table in Galera is not here, and missing with both releases.
 """
 
 import csv
