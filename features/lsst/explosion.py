@@ -13,7 +13,7 @@ from features.lsst.host import SHERLOCK, hosts, hosts_as_lasair
 from features.lsst.sources import LASAIR
 
 FEWEST = 5
-"""Sources of a light curve that is fitted. There is no most: 250,000, beyond which none is read, take a second."""
+"""Sources of a light curve that is fitted. There is no most: 250,000, the most that are read, take a second or two."""
 _TEN = np.float64(10)
 _BEFORE = 4
 """Forced rows before the first source."""

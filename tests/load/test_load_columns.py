@@ -6,6 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from farm.load.columns import BadFieldError, Values, differing, distance, parse
+from farm.load.options import EVERYTHING
+from farm.load.sql import Statements
+from farm.load.verify import Wanted
+from features import survey
 
 DOUBLES = st.floats(allow_nan=False, allow_infinity=False)
 FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=False)
@@ -76,3 +80,13 @@ def test_a_column_without_rows_has_its_type() -> None:
     found: Values = parse("float", [])
     assert found.data.dtype == np.float32
     assert len(found.null) == 0
+
+
+def test_a_zero_stays_where_a_column_cannot_be_null() -> None:
+    lsst = survey("lsst")
+    filled = Statements(lsst, True, "null").fill
+    assert "`jump1` = NULLIF(" in filled
+    assert "`htm16` = NULLIF(" not in filled
+    zero = Values(np.array([0]), np.array([False]))
+    held = Wanted(lsst, EVERYTHING, no_zeros=True, same_window=True).of({"htm16": zero, "nSourcesGood": zero})
+    assert (held["htm16"].null.tolist(), held["nSourcesGood"].null.tolist()) == ([False], [True])

@@ -4,19 +4,15 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from simulated_parts import ZTF, simulate, write_part
 
 from farm.errors import Exit
 from farm.load.check import Parts, check_manifests
-from farm.load.columns import Values
 from farm.load.merge import Merged
-from farm.load.options import EVERYTHING
 from farm.load.sql import Statements, name
 from farm.load.summary import exit_code, lines, summary
-from farm.load.verify import Verified, Wanted, Worst
-from features import survey
+from farm.load.verify import Verified, Worst
 
 
 @pytest.fixture
@@ -91,16 +87,6 @@ def test_a_column_that_is_kept_keeps_its_value_also_where_a_zero_becomes_null() 
     gmag = next(column for column in ZTF.features if column.name == "gmag")
     assert sql.wanted(gmag) == "IF(s.`gmag` IS NULL, o.`gmag`, s.`gmag`)"
     assert sql.fill == Statements(ZTF, True, "null").fill, "so that the staging table has no zeros of it either"
-
-
-def test_a_zero_stays_where_a_column_cannot_be_null() -> None:
-    lsst = survey("lsst")
-    filled = Statements(lsst, True, "null").fill
-    assert "`jump1` = NULLIF(" in filled
-    assert "`htm16` = NULLIF(" not in filled
-    zero = Values(np.array([0]), np.array([False]))
-    held = Wanted(lsst, EVERYTHING, no_zeros=True, same_window=True).of({"htm16": zero, "nSourcesGood": zero})
-    assert (held["htm16"].null.tolist(), held["nSourcesGood"].null.tolist()) == ([False], [True])
 
 
 def test_counts_are_compared_within_one_window_only() -> None:

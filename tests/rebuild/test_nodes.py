@@ -32,10 +32,11 @@ class Driver:
         self.policy = DCAwareRoundRobinPolicy("dc1")
         self.pools, self.late = connected, late
 
-    def execute(self, statement: Any) -> list[tuple[uuid.UUID, uuid.UUID | None]]:
-        if "system.local" in statement.query_string:
-            return [(uuid.UUID(int=1), uuid.UUID(int=77))]
-        return [(uuid.UUID(int=2), uuid.UUID(int=77)), (uuid.UUID(int=3), None), (uuid.UUID(int=9), uuid.UUID(int=5))]
+    def execute_async(self, statement: Any) -> Any:
+        own = [(uuid.UUID(int=1), uuid.UUID(int=77))]
+        peers = [(uuid.UUID(int=2), uuid.UUID(int=77)), (uuid.UUID(int=3), None), (uuid.UUID(int=9), uuid.UUID(int=5))]
+        rows = own if "system.local" in statement.query_string else peers
+        return SimpleNamespace(result=lambda: rows)
 
     def get_execution_profile(self, _name: object) -> Any:
         return SimpleNamespace(load_balancing_policy=self.policy)
