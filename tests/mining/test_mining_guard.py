@@ -23,8 +23,8 @@ FAULTS = {
     "dies": "SIGKILL",
     "exits": "SystemExit",
     "leaves": "exit code 0",
-    "text": "ArrowInvalid",
-    "unknown": "KeyError",
+    "text": "UnfitError, what it yielded as points",
+    "unknown": "UnfitError",
 }
 
 
@@ -46,7 +46,7 @@ def guard(described: Job) -> Guard:
 
 
 def rows(replies: list[Reply]) -> list[dict[str, object]]:
-    return [row for reply in replies if reply.rows for row in table.unpacked(reply.rows).to_pylist()]
+    return [row for reply in replies for made in reply.rows for row in made.to_pylist()]
 
 
 def test_every_fault_costs_its_object_and_nothing_else(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
@@ -121,8 +121,8 @@ def test_types_are_inferred_of_numpy_s_values_missing_ones_and_arrays_of_one_obj
     with Guard(described, tmp_path, "objectId", np.dtype(object)) as guarded:
         (reply,) = [*guarded.send(curves("a")), *guarded.replies()]
     assert (reply.failed, reply.kinds) == (0, [])
-    assert reply.rows is not None
-    found = table.types(table.unpacked(reply.rows).schema, "objectId")
+    assert reply.rows
+    found = table.types(reply.rows[0].schema, "objectId")
     assert found == {"jd": "list<float64>", "single": "float64", "n": "int64", "none": "float64", "nan": "float64",
                      "yes": "bool", "text": "string", "nested": "list<list<float64>>", "pair": "list<string>",
                      "late": "bool"}  # fmt: skip
@@ -145,8 +145,8 @@ def test_a_function_that_forks_answers_once(tmp_path: Path) -> None:
 def test_a_declared_schema_is_the_tables_own_and_what_is_missing_is_null() -> None:
     with guard(job("declared")) as guarded:
         (reply,) = [*guarded.send(curves(["a"])), *guarded.replies()]
-    assert reply.rows is not None
-    made = table.unpacked(reply.rows)
+    assert reply.rows
+    (made,) = reply.rows
     assert table.types(made.schema, "objectId") == {"n": "int64", "all": "list<float64>", "maybe": "string"}
     assert made.to_pylist() == [{"objectId": "a", "n": 2, "all": [2460000.5, 2460001.5], "maybe": None}]
 
