@@ -168,7 +168,7 @@ def trial(
     if isinstance(wanted, Range):
         high = reader.token(names[-1]) if names and (given >= first or given < tally.objects) else wanted.high
         whole = (high - wanted.low) / (LAST_TOKEN - FIRST_TOKEN)
-    types = table.types(guard.schema, survey.key.name) if guard.schema is not None else None
+    types = table.types(guard.schema, survey.key.name) if guard.schema is not None and given else None
     return {
         "schema": 1,
         "columns": list(guard.columns),

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas
 import pytest
+from command import ROOT
 from memory_table import MemoryTable
 
 from features import survey
@@ -19,6 +20,7 @@ from features.mining.mine import reading_of, trial
 from features.rebuild import rebuild
 from features.rebuild.pages import FIRST_TOKEN, LAST_TOKEN, Range
 
+PAGE = ROOT / "docs" / "mining.md"
 SCRIPT = """
 import time
 
@@ -86,13 +88,26 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "own.py").write_text(SCRIPT)
     names = np.repeat([f"ZTF18{number:07d}" for number in range(600)], 2)
     jd = np.arange(len(names), dtype=float)
-    pandas.DataFrame({"objectid": names, "jd": jd, "candid": np.arange(len(names))}).to_parquet(tmp_path / "c.parquet")
+    pandas.DataFrame({"objectid": names, "jd": jd, "candid": np.arange(len(names)), "magpsf": 17.5}).to_parquet(
+        tmp_path / "c.parquet"
+    )
     return tmp_path
 
 
 def locally(folder: Path, *words: str, function: str = ":counts", out: str = "out.parquet") -> int:
     table = f"--table=candidates={folder / 'c.parquet'}"
     return main([f"{folder / 'own.py'}{function}", table, "--out", str(folder / out), *words])
+
+
+def test_the_batch_of_the_page_is_one_that_runs(folder: Path) -> None:
+    (text,) = (block for block in PAGE.read_text().split("```python\n")[1:] if "def summary" in block)
+    (folder / "own.py").write_text(text.partition("```")[0])
+    limits = pandas.DataFrame({"objectid": ["ZTF180000001"] * 2, "jd": [0.0, 1.0], "diffmaglim": [19.5, 20.5]})
+    limits.to_parquet(folder / "n.parquet")
+    assert locally(folder, f"--table=noncandidates={folder / 'n.parquet'}", function=":summary") == 0
+    found = pandas.read_parquet(folder / "out.parquet").set_index("objectId")
+    assert found.loc["ZTF180000001"].tolist() == [2, 17.5, 1.0, 20.5]
+    assert np.isnan(found.loc["ZTF180000002", "deepest_limit"])
 
 
 def test_files_are_mined_into_one_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
