@@ -35,7 +35,6 @@ START = 120.0
 """Seconds that a script may take to be imported."""
 PRINTED = 1 << 20
 """Bytes of what the function prints that are kept."""
-_LOOK = 0.1
 _SPOILT = "it has closed the pipe of its process's answers, or written into it"
 _ENVIRONMENT = {f"{name}_NUM_THREADS": "1" for name in ("OPENBLAS", "OMP", "MKL", "RAYON")} | {
     "ARROW_DEFAULT_MEMORY_POOL": "system"
@@ -80,6 +79,7 @@ class Guard:
     _sent: bool = False
     _ends: int = 0
     """Times in a row that the process ended without having been given anything."""
+    _keeper: processes.Keeper | None = None
     _is_spoilt: bool = False
     """Whether nothing more can be read from its pipe."""
 
@@ -131,12 +131,10 @@ class Guard:
         self._sent = True
 
     def _await(self) -> Any:
-        while not (answer := self._answer(_LOOK)):
+        while not (answer := self._answer(processes.LOOK)):
             since = self._since()
             if since and time.monotonic() - since > self.job.limits.seconds + GRACE:
                 raise _GoneError(f"it took more than {self.job.limits.seconds:g} s, and heard no alarm")
-            if since and processes.exceeds(processes.tree(self._process.pid), self._most):
-                raise _GoneError(f"it took more than {self.job.limits.memory >> 20} MiB, with all that it has started")
         return answer
 
     def _since(self) -> float:
@@ -166,6 +164,8 @@ class Guard:
         return self._socket.recv(size) == self._mark
 
     def _how(self) -> str:
+        if self._keeper is not None and self._keeper.has_ended_it:
+            return f"it took more than {self.job.limits.memory >> 20} MiB, with all that it has started"
         ended = os.waitid(os.P_PIDFD, self._exit, os.WEXITED | os.WNOWAIT)
         assert ended is not None
         if ended.si_code != os.CLD_EXITED:
@@ -250,13 +250,17 @@ class Guard:
         if "error" in ready:
             self._end()
             raise InputError(ready["error"])
-        self.columns, self._most = tuple(ready["columns"]), ready["most"]
+        self.columns = tuple(ready["columns"])
+        self._keeper = processes.Keeper(self._process.pid, ready["most"], lambda: self._since() > 0)
         self.schema = ready["schema"] if self.schema is None else self.schema
 
     def _end(self) -> None:
         """Of the process, and of all that it has started. It ends by itself where it only waits for a batch."""
         if self._process.returncode is not None:
             return
+        if self._keeper is not None:
+            self._keeper.stop()
+            self._keeper = None
         pid = self._process.pid
         processes.kill(processes.tree(pid)[0 if self._waiting else 1 :])
         self._pipe.close()

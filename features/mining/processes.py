@@ -5,10 +5,13 @@ import ctypes
 import os
 import resource
 import signal
-from collections.abc import Iterable, Sequence
+import threading
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 PROC = Path("/proc")
+LOOK = 0.1
+"""Seconds between looks at the memory of a process."""
 FURTHER = 1024
 """Processes and threads that may come, of all that the user has: a function that forks without end stops there. The
 kernel does not hold root to it."""
@@ -23,6 +26,32 @@ def tree(pid: int) -> list[int]:
             for thread in (PROC / str(each) / "task").iterdir():
                 found += [int(child) for child in (thread / "children").read_text().split()]
     return found
+
+
+class Keeper:
+    """Ends a process, with all that it has started, once they hold more memory than they may while it is at work.
+
+    A thread of its own looks, as whoever waits for the process's answers has else to do meanwhile.
+    """
+
+    def __init__(self, pid: int, most: int, is_at_work: Callable[[], bool]) -> None:
+        self.has_ended_it = False
+        self._pid, self._most, self._is_at_work = pid, most, is_at_work
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Before the process is waited for: from then on its number may be another's."""
+        self._over.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._over.wait(LOOK):
+            if self._is_at_work() and exceeds(found := tree(self._pid), self._most):
+                self.has_ended_it = True
+                kill(found)
+                return
 
 
 def exceeds(pids: Sequence[int], most: int) -> bool:

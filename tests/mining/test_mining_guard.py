@@ -1,5 +1,8 @@
 """A function of an astronomer's in a process of its own: what it yields, and every way in which it can fail."""
 
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -10,7 +13,7 @@ import pytest
 
 from features.curves import LightCurves
 from features.errors import InputError
-from features.mining import errors, script, table
+from features.mining import errors, processes, script, table
 from features.mining.guard import Guard, Reply
 from features.mining.infer import typed
 from features.mining.job import Job, Limits
@@ -179,6 +182,30 @@ def test_memory_that_is_shared_or_of_processes_that_it_starts_counts(tmp_path: P
     assert [row["objectId"] for row in rows(replies)] == ["a", "c"]
     assert blamed(replies) == {"b": "it took more than 200 MiB, with all that it has started, own.py"}
     assert time.monotonic() - begun < 20
+
+
+def test_memory_counts_while_the_next_light_curves_are_read(tmp_path: Path) -> None:
+    text = (
+        "import mmap, time\n\n@light_curve(columns='jd')\ndef f(curve):\n"
+        "    m = mmap.mmap(-1, 400 << 20)\n    [m.__setitem__(at, 1) for at in range(0, 400 << 20, 4096)]\n"
+        "    time.sleep(3)\n    yield {'n': 1}\n"
+    )
+    with guard_of(tmp_path, text, memory=200 << 20) as guarded:
+        assert [*guarded.send(curves("a"))] == []
+        time.sleep(2)
+        assert processes.tree(os.getpid()).count(guarded._process.pid) == 1
+        assert not processes.exceeds([guarded._process.pid], 100 << 20)
+        (reply,) = guarded.replies()
+    assert blamed([reply]).keys() == {"a"}
+
+
+def test_a_function_can_start_so_many_processes_and_no_more() -> None:
+    program = (
+        "import os, resource\nfrom features.mining import processes\nprocesses.keep_descendants()\n"
+        "print(resource.getrlimit(resource.RLIMIT_NPROC)[0] - processes._threads(os.getuid()) - processes.FURTHER)"
+    )
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert abs(int(said.stdout)) < 300
 
 
 def test_what_a_function_has_started_ends_with_its_process(tmp_path: Path) -> None:
