@@ -58,8 +58,9 @@ def reading_of(survey: Survey, columns: Sequence[str]) -> Survey:
     for name in columns:
         if name.lower() == survey.key.name.lower() or name in own.partition_key:
             raise InputError(f"{name} is no column to ask for: a light curve has it as curve.id, a batch as object_id")
-        if name.removeprefix(f"{own.name}.") in own.typed and name not in known:
-            raise InputError(f"{name}: columns of {own.name} go without it, as {name.removeprefix(f'{own.name}.')}")
+        column = name.removeprefix(f"{own.name}.")
+        if column in own.typed and name not in known:
+            raise InputError(f"{name}: columns of {own.name} go without it, as {column}")
     if unknown := [name for name in columns if name not in known]:
         tables = ", ".join(f"{each.name}.<column>" for each in survey.tables[1:])
         raise InputError(

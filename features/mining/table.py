@@ -24,8 +24,9 @@ def schema(key: str, key_dtype: np.dtype[Any], types: Mapping[str, str]) -> pa.S
     case alone."""
     own = pa.field(key, pa.string() if key_dtype.hasobject else pa.int64(), nullable=False)
     others = {name: told for name, told in types.items() if name != key}
-    if double := [name for name in others if name.lower() == key.lower()]:
-        raise InputError(f"the schema has {double[0]} beside {key}, the object's id: leave it out")
+    for name in others:
+        if name.lower() == key.lower():
+            raise InputError(f"the schema has {name} beside {key}, the object's id: leave it out")
     return pa.schema([own, *(pa.field(name, _type(name, told)) for name, told in others.items())])
 
 
