@@ -58,7 +58,7 @@ def _each(
 ) -> tuple[list[pa.Table], list[Unfit]]:
     """Each part as a table; of one that does not fit, its halves, down to the row at fault."""
     tables, unfit = list[pa.Table](), list[Unfit]()
-    waiting = [*parts][::-1]
+    waiting = [part for part in parts if len(part)][::-1]
     while waiting:
         part = waiting.pop()
         size = len(part)

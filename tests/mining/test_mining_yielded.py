@@ -137,6 +137,11 @@ def test_ways_to_write_the_rows_of_a_batch(written: Callable[[LightCurves], Any]
     assert [(row["objectId"], row["n"]) for row in rows(found)] == [(f"o{at}", at + 1) for at in range(6)]
 
 
+def test_arrays_without_rows_are_no_rows() -> None:
+    found = many(lambda part: {"objectId": part.object_id[:0], "other": np.empty(0)}, n="int64")
+    assert (rows(found), found.failed, found.given) == ([], 0, 6)
+
+
 def test_a_row_that_says_its_own_id_may() -> None:
     assert rows(one(lambda curve: {"objectId": curve.id, "n": 1})) == [{"objectId": name, "n": 1} for name in NAMES]
 
