@@ -199,6 +199,14 @@ class LightCurves:
     def __len__(self) -> int:
         return len(self.object_id)
 
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        """A column over all rows, ``table.column`` one of another table (whose rows begin elsewhere)."""
+        table, _, column = name.rpartition(".") if isinstance(name, str) else ("", "", name)
+        found = self.others.get(table, self)
+        if column not in found.columns or (table and found is self):
+            raise KeyError(f"{name!r} is not there; the columns are {' '.join(self.columns)}")
+        return found.columns[column]
+
     @property
     def rows(self) -> int:
         """Rows of all objects."""

@@ -1,7 +1,7 @@
-"""A function over a batch of light curves: its rows as a table, its errors by kind. A pure core, but for the clock."""
+"""A function over a batch of light curves: its rows as tables, its errors by kind. A pure core, but for the clock."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,8 +10,9 @@ from typing import Any
 import pyarrow as pa
 
 from features.curves import LightCurves
-from features.mining import errors, table
-from features.mining.declare import Miner, each
+from features.mining import blocks, convert, errors
+from features.mining.blocks import Block, Row
+from features.mining.declare import Miner, each, wide
 from features.mining.errors import Kind
 
 Watch = Callable[[int, int], AbstractContextManager[None]]
@@ -22,109 +23,97 @@ Watch = Callable[[int, int], AbstractContextManager[None]]
 class Applied:
     """What a function made of a batch."""
 
-    rows: pa.Table | None
-    """None where there was nothing to infer a schema from."""
+    rows: list[pa.Table]
+    """Of one schema where it is known; else each of types of its own."""
     kinds: list[Kind]
     failed: int
     """Objects."""
     given: int
-    """Objects that the function was given, of those of the batch."""
+    """Objects that the function was given, of those of the batch; the others follow them."""
+    spent: tuple[int, int] | None
+    """The objects (from, to) for which memory ran out, to be tried again in a fresh process, as all that follow."""
 
 
 @dataclass
 class Applier:
-    """Applies a function to batch after batch; without a schema, the first rows' types become it."""
+    """Applies a function to batch after batch."""
 
     miner: Miner
     script: Path
     key: str
     watch: Watch
-    schema: pa.Schema | None
     until: float | None = None
     """On the monotonic clock: from then on no object is begun."""
     _left: int = 0
     """Objects that were not begun."""
-    _kinds: list[Kind] = field(default_factory=list)
+    _failed: dict[Any, Kind] = field(default_factory=dict)
+    """The first error of each object."""
+    _spent: tuple[int, int] | None = None
+    _fresh: bool = True
+    """Whether nothing has been given to the function in this process."""
 
-    def __call__(self, curves: LightCurves) -> Applied:
-        self._kinds, self._left = [], 0
-        if self.miner.each == "batch":
-            found = [rows for _, rows in self._halved(curves, 0, len(curves))]
-        else:
-            found = list(self._one_by_one(curves))
-        rows = [row for rows in found for row in rows]
-        if self.schema is None and rows:
-            self.schema = table.schema(self.key, curves.object_id.dtype, table.inferred(rows, self.key))
-        made = self._table(found) if self.schema is not None else None
-        kinds = errors.merged(self._kinds)
-        return Applied(made, kinds, sum(kind.count for kind in kinds), len(curves) - self._left)
+    def __call__(self, curves: LightCurves, schema: pa.Schema | None) -> Applied:
+        self._failed, self._left, self._spent = {}, 0, None
+        curves = wide(curves)
+        found = self._halved(curves, 0, len(curves)) if self.miner.each == "batch" else self._one_by_one(curves)
+        tables, unfit = convert.fitted(found, schema, self.key)
+        for name, error in unfit:
+            self._fail(name, error)
+        if unfit:
+            tables = [convert.without(rows, {name for name, _ in unfit}) for rows in tables]
+        if schema is not None and tables:
+            tables = [pa.concat_tables(tables)]
+        given = self._spent[0] if self._spent else len(curves) - self._left
+        return Applied(tables, errors.merged([*self._failed.values()]), len(self._failed), given, self._spent)
 
-    def _one_by_one(self, curves: LightCurves) -> Iterator[list[table.Row]]:
+    def _one_by_one(self, curves: LightCurves) -> list[Block]:
+        rows = list[Row]()
         for at, curve in enumerate(each(curves)):
             if self._over():
                 self._left = len(curves) - at
-                return
+                break
             try:
                 with self.watch(at, at + 1):
-                    rows: list[table.Row] = [{self.key: curve.id, **row} for row in self.miner(curve) or ()]
+                    found = blocks.of_one(self.miner(curve), self.key, curve.id)
             except BaseException as error:  # whatever it raises, also sys.exit and what compiled code panics with
-                self._kinds.append(errors.of(curve.id, error, self.script))
+                self._fault(curves, at, at + 1, error)
+                if self._spent:
+                    break
             else:
-                yield rows
+                rows += found
+            self._fresh = False
+        return [blocks.Rows(rows)] if rows else []
 
-    def _halved(self, curves: LightCurves, low: int, high: int) -> Iterator[tuple[int, list[table.Row]]]:
+    def _halved(self, curves: LightCurves, low: int, high: int) -> list[Block]:
         """The rows of the objects from ``low`` to ``high``; where the function raises, those of each half."""
+        if self._spent:
+            return []
         if self._over():
             self._left += high - low
-            return
+            return []
         part = curves if high - low == len(curves) else curves.take(slice(low, high))
         try:
             with self.watch(low, high):
-                rows = [self._keyed(row, part) for row in self.miner(part) or ()]
+                return [*blocks.of_many(self.miner(part), self.key, part)]
         except BaseException as error:
-            if high - low <= 1:
-                self._kinds.append(errors.of(curves.object_id[low], error, self.script))
-                return
-        else:
-            yield low, rows
-            return
-        yield from self._halved(curves, low, (low + high) // 2)
-        yield from self._halved(curves, (low + high) // 2, high)
+            self._fault(curves, low, high, error)
+            if self._spent or high - low <= 1:
+                return []
+        finally:
+            self._fresh = False
+        middle = (low + high) // 2
+        return [*self._halved(curves, low, middle), *self._halved(curves, middle, high)]
+
+    def _fault(self, curves: LightCurves, low: int, high: int, error: BaseException) -> None:
+        """What a call for these objects has raised. Only in a fresh process a lack of memory is an object's own."""
+        own = high - low <= 1 and (self._fresh or not isinstance(error, MemoryError))
+        if own:
+            self._fail(curves.object_id[low], error)
+        if isinstance(error, MemoryError):
+            self._spent = (high, high) if own else (low, high)
+
+    def _fail(self, name: Any, error: BaseException) -> None:
+        self._failed.setdefault(name, errors.of(name, error, self.script))
 
     def _over(self) -> bool:
         return self.until is not None and time.monotonic() > self.until
-
-    def _keyed(self, row: table.Row, curves: LightCurves) -> table.Row:
-        """With the key, which arrays of one value an object may leave out."""
-        if self.key in row:
-            return row
-        if not table.is_many(row):
-            raise KeyError(f"a row of a batch has no {self.key}: yield it, or arrays of one value an object")
-        length = len(next(iter(row.values())))
-        if length != len(curves):
-            raise ValueError(f"arrays of {length} values without {self.key}, for {len(curves)} objects")
-        return {self.key: curves.object_id, **row}
-
-    def _table(self, found: list[list[table.Row]]) -> pa.Table:
-        """All rows; where a value does not fit, the object whose it is has failed, and the others' rows stay."""
-        assert self.schema is not None
-        try:
-            return table.table([row for rows in found for row in rows], self.schema)
-        except (pa.ArrowException, ValueError, TypeError, KeyError):
-            kept = [made for rows in found if (made := self._fitting(rows)) is not None]
-        return pa.concat_tables([self.schema.empty_table(), *kept])
-
-    def _fitting(self, rows: list[table.Row]) -> pa.Table | None:
-        assert self.schema is not None
-        try:
-            return table.table(rows, self.schema)
-        except (pa.ArrowException, ValueError, TypeError, KeyError) as error:
-            if self.miner.each == "batch" and len(rows) > 1:
-                fitting = [made for row in rows if (made := self._fitting([row])) is not None]
-                return pa.concat_tables(fitting) if fitting else None
-            self._kinds.append(errors.of(self._named(rows[0]), error, self.script))
-            return None
-
-    def _named(self, row: table.Row) -> Any:
-        """Whose row it is; of many, the first one's."""
-        return row[self.key][0] if table.is_many(row) else row[self.key]

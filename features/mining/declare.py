@@ -1,7 +1,7 @@
 """What a script declares: which columns its function takes, of one light curve or of many, and what it yields."""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from features.curves import LightCurves
 
-Function = Callable[[Any], Iterable[Mapping[str, Any]]]
+Function = Callable[[Any], Any]
 
 
 @dataclass(frozen=True)
@@ -23,27 +23,43 @@ class Miner:
     schema: Mapping[str, str] | None
     """Names of the columns that it yields, and their types; None: inferred from the first rows."""
 
-    def __call__(self, curves: Any) -> Iterable[Mapping[str, Any]]:
+    def __call__(self, curves: Any) -> Any:
+        """Whatever the function returns: rows, if it is right."""
         return self.function(curves)
 
 
-def light_curve(columns: str, schema: Mapping[str, str] | None = None) -> Callable[[Function], Miner]:
+def light_curve(columns: str | Sequence[str], schema: Mapping[str, str] | None = None) -> Callable[[Function], Miner]:
     """Mark a function that takes one ``LightCurve`` and yields dicts, a row each; the object's id is added to them.
 
-    ``columns`` are names with blanks between: of the detections, or ``TABLE.COLUMN`` for one of another table.
-    ``schema`` names what is yielded: bool, int64, float64, string, list<float64>, timestamp[ms] and what else Arrow
-    calls by a name; without it the types are those of the first rows.
+    ``columns`` are names, with blanks between or in a list: of the detections, or ``TABLE.COLUMN`` for one of
+    another table. ``schema`` names what is yielded: bool, int64, float64, string, list<float64>, timestamp[ms] and what
+    else Arrow calls by a name; without it the types are those of the first objects' rows.
     """
-    return lambda function: Miner(function, "light curve", tuple(columns.split()), schema)
+    return _mark("light curve", columns, schema)
 
 
-def batch(columns: str, schema: Mapping[str, str] | None = None) -> Callable[[Function], Miner]:
+def batch(columns: str | Sequence[str], schema: Mapping[str, str] | None = None) -> Callable[[Function], Miner]:
     """Mark a function that takes many light curves at once, ``features.curves.LightCurves``.
 
-    It yields dicts: a row each, with the id of its object under the name of the survey's key; or, where the
-    values are arrays, many rows, one an object in the order of ``object_id`` where they lack the key.
+    It yields dicts: a row each, with the id of its object under the name of the survey's key; or of
+    arrays or lists, many rows, one an object in the order of ``object_id`` where they lack the key. A single value
+    beside arrays is that of every row.
     """
-    return lambda function: Miner(function, "batch", tuple(columns.split()), schema)
+    return _mark("batch", columns, schema)
+
+
+def _mark(
+    each: Literal["light curve", "batch"], columns: Any, schema: Mapping[str, str] | None
+) -> Callable[[Function], Miner]:
+    """Raises TypeError, when the script is imported, for what is not written as it must be."""
+    name = each.replace(" ", "_")
+    names = columns.split() if isinstance(columns, str) else columns
+    if callable(names) or not isinstance(names, Sequence) or not all(isinstance(known, str) for known in names):
+        raise TypeError(f'write @{name}(columns="jd magpsf"), with the columns that the function reads')
+    for key, kind in (schema or {}).items():
+        if not isinstance(key, str) or not isinstance(kind, str):
+            raise TypeError(f"schema={{{key!r}: {kind!r}}}: write names and types as text, as {{'period': 'float64'}}")
+    return lambda function: Miner(function, each, tuple(names), schema)
 
 
 class LightCurve:
@@ -87,17 +103,18 @@ class LightCurve:
 
 
 def each(curves: LightCurves) -> Iterable[LightCurve]:
-    """The light curves of a batch, one by one; columns of single precision are widened."""
-    columns = _wide(curves)
-    others = {name: (other.start.tolist(), _wide(other)) for name, other in curves.others.items()}
+    """The light curves of a batch, one by one."""
+    others = {name: (other.start.tolist(), other.columns) for name, other in curves.others.items()}
     starts = curves.start.tolist()
     for at, name in enumerate(curves.object_id.tolist()):
         beside = {table: (slice(start[at], start[at + 1]), found) for table, (start, found) in others.items()}
-        yield LightCurve(name, slice(starts[at], starts[at + 1]), columns, beside)
+        yield LightCurve(name, slice(starts[at], starts[at + 1]), curves.columns, beside)
 
 
-def _wide(curves: LightCurves) -> dict[str, NDArray[Any]]:
-    return {
-        name: values.astype(np.float64) if values.dtype.kind == "f" else values
+def wide(curves: LightCurves) -> LightCurves:
+    """The same, columns of single precision widened: a function gets the same wherever they are read from."""
+    columns = {
+        name: values.astype(np.float64, copy=False) if values.dtype.kind == "f" else values
         for name, values in curves.columns.items()
     }
+    return replace(curves, columns=columns, others={name: wide(other) for name, other in curves.others.items()})

@@ -3,9 +3,10 @@
 import contextlib
 import json
 import mmap
-import multiprocessing
 import os
+import secrets
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -13,14 +14,18 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from multiprocessing import connection
+from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+import pyarrow as pa
 
 from features.curves import LightCurves
 from features.errors import InputError
-from features.mining.child import NOW
+from features.mining import processes, table
+from features.mining.child import NOW, SPOILT
 from features.mining.errors import Kind
 from features.mining.job import Job
 
@@ -30,7 +35,7 @@ START = 120.0
 """Seconds that a script may take to be imported."""
 PRINTED = 1 << 20
 """Bytes of what the function prints that are kept."""
-_LOOK = 0.1
+_SPOILT = "it has closed the pipe of its process's answers, or written into it"
 _ENVIRONMENT = {f"{name}_NUM_THREADS": "1" for name in ("OPENBLAS", "OMP", "MKL", "RAYON")} | {
     "ARROW_DEFAULT_MEMORY_POOL": "system"
 }
@@ -39,8 +44,8 @@ _ENVIRONMENT = {f"{name}_NUM_THREADS": "1" for name in ("OPENBLAS", "OMP", "MKL"
 
 @dataclass(frozen=True)
 class Reply:
-    rows: bytes | None
-    """An Arrow stream; None where there was nothing to infer a schema from."""
+    rows: list[pa.Table]
+    """Of the guard's schema; where there is none yet, each of types of its own."""
     kinds: list[Kind]
     failed: int
     """Objects."""
@@ -51,7 +56,7 @@ class Reply:
 
 
 class _GoneError(Exception):
-    """The process is no more."""
+    """The process is no more, or no more to be used."""
 
 
 @dataclass
@@ -67,24 +72,30 @@ class Guard:
     """On the monotonic clock: from then on no object is begun, and what was sent is answered without them."""
     columns: tuple[str, ...] = ()
     """What the function asks for."""
+    schema: pa.Schema | None = None
+    """Of what it yields: the job's or the script's own; else to be set once it is inferred."""
     _waiting: deque[LightCurves] = field(default_factory=deque)
     """Those that are not answered yet; the first one is being worked at."""
     _sent: bool = False
     _ends: int = 0
     """Times in a row that the process ended without having been given anything."""
+    _keeper: processes.Keeper | None = None
+    _is_spoilt: bool = False
+    """Whether nothing more can be read from its pipe."""
 
     def __enter__(self) -> "Guard":
         """Raises InputError where the script cannot be used."""
-        self._shared = os.memfd_create("farm-mining")
-        os.ftruncate(self._shared, NOW.size)
-        self._now = mmap.mmap(self._shared, NOW.size)
+        if self.job.schema is not None:
+            self.schema = table.schema(self.key, self.key_dtype, self.job.schema)
         self._start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._end()
-        self._now.close()
-        os.close(self._shared)
+
+    @property
+    def script(self) -> Path:
+        return self.folder / self.job.script
 
     def send(self, curves: LightCurves) -> Iterator[Reply]:
         """Give it a batch; what came of earlier ones is returned first."""
@@ -102,85 +113,137 @@ class Guard:
             except _GoneError as error:
                 yield from self._blame(str(error))
                 continue
-            if "error" in reply:
-                raise InputError(reply["error"])
-            self._waiting.popleft()
-            self._sent, self._ends = False, 0
-            yield Reply(**reply)
+            spent = reply.pop("spent")
+            made = Reply(**{**reply, "rows": [table.unpacked(rows) for rows in reply["rows"]]})
+            if spent is None:
+                self._waiting.popleft()
+                self._sent, self._ends = False, 0
+            else:
+                self._renew()
+                self._split(*spent)
+            yield made
 
     def _give(self) -> None:
         """Raises nothing: that the process is gone shows when its answer is awaited."""
         NOW.pack_into(self._now, 0, 0, 0, 0.0)
         with contextlib.suppress(OSError):
-            self._pipe.send(told_of(self._waiting[0]))
+            self._pipe.send((told_of(self._waiting[0]), self.schema, self.until))
         self._sent = True
 
     def _await(self) -> Any:
-        while not self._pipe.poll(_LOOK):
-            _, _, since = NOW.unpack_from(self._now)
+        while not (answer := self._answer(processes.LOOK)):
+            since = self._since()
             if since and time.monotonic() - since > self.job.limits.seconds + GRACE:
                 raise _GoneError(f"it took more than {self.job.limits.seconds:g} s, and heard no alarm")
-        try:
-            return self._pipe.recv()
-        except (EOFError, OSError):
-            code = self._process.wait()
-            how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-            raise _GoneError(f"the process of the function ended with {how}") from None
+        return answer
+
+    def _since(self) -> float:
+        """Since when the function has what it has; 0.0: it has nothing."""
+        return float(NOW.unpack_from(self._now)[2])
+
+    def _answer(self, seconds: float) -> Any:
+        """None where there is none within these seconds. Raises _GoneError where none will come."""
+        found = connection.wait([self._exit] if self._is_spoilt else [self._exit, self._pipe], seconds)
+        if self._pipe in found:
+            with contextlib.suppress(EOFError, OSError):
+                if self._is_marked():
+                    return self._pipe.recv()
+            self._is_spoilt = True
+            found = connection.wait([self._exit], GRACE)
+        if self._exit in found:
+            raise _GoneError(self._how())
+        if self._is_spoilt and not self._since():
+            raise _GoneError(_SPOILT)
+        return None
+
+    def _is_marked(self) -> bool:
+        """Whether an answer is the process's own; what the function has written stays where it is."""
+        size = len(self._mark)
+        if self._socket.recv(size, socket.MSG_PEEK | socket.MSG_DONTWAIT) != self._mark:
+            return False
+        return self._socket.recv(size) == self._mark
+
+    def _how(self) -> str:
+        if self._keeper is not None and self._keeper.has_ended_it:
+            return f"it took more than {self.job.limits.memory >> 20} MiB, with all that it has started"
+        ended = os.waitid(os.P_PIDFD, self._exit, os.WEXITED | os.WNOWAIT)
+        assert ended is not None
+        if ended.si_code != os.CLD_EXITED:
+            return f"the process of the function ended with signal {signal.Signals(ended.si_status).name}"
+        return _SPOILT if ended.si_status == SPOILT else (
+            f"the process of the function ended with exit code {ended.si_status}"
+        )  # fmt: skip
 
     def _blame(self, why: str) -> Iterator[Reply]:
         """The object that the function had is at fault; of several, each half is tried. Nothing else is lost."""
         low, high, since = NOW.unpack_from(self._now)
-        self._end()
-        self._start()
-        curves, self._sent = self._waiting[0], False
+        name = str(self._waiting[0].object_id[low])
+        self._renew()
         if not since:
             self._ends += 1
             if self._ends > 1:
                 raise InputError(f"the script cannot be used: {why}, and no light curve had been given to it")
             return
-        self._waiting.popleft()
-        middle = [(low, high)] if high - low == 1 else [(low, (low + high) // 2), ((low + high) // 2, high)]
-        pieces = [(0, low), *(middle if high - low > 1 else ()), (high, len(curves))]
+        is_one = high - low == 1
+        self._split(high if is_one else low, high, keep=low)
+        if is_one:
+            yield Reply([], [Kind(f"{why}, {self.job.script}", 1, (name,), why)], 1, 1, 0.0)
+
+    def _renew(self) -> None:
+        """In place of the process a fresh one, which has been given nothing."""
+        self._end()
+        self._start()
+        self._sent = False
+
+    def _split(self, low: int, high: int, keep: int = 0) -> None:
+        """Of the first batch, its first ``keep`` objects, each half of those from ``low`` to ``high``, and the rest."""
+        curves = self._waiting.popleft()
+        middle = (low + high) // 2
+        pieces = [(0, keep), (low, middle), (middle, high), (high, len(curves))]
         self._waiting.extendleft(curves.take(slice(*piece)) for piece in reversed(pieces) if piece[0] < piece[1])
-        if high - low == 1:
-            name = str(curves.object_id[low])
-            kind = f"{why}, {self.job.script}"
-            yield Reply(None, [Kind(kind, 1, (name,), why)], 1, 1, 0.0)
         if self.until is not None and time.monotonic() > self.until:
             self._waiting.clear()
 
     def _start(self) -> None:
-        ours, theirs = multiprocessing.Pipe()
+        self._socket, theirs = socket.socketpair()
+        self._mark = secrets.token_bytes(16)
+        self._is_spoilt = False
+        shared = os.memfd_create("farm-mining", os.MFD_ALLOW_SEALING)
+        os.ftruncate(shared, NOW.size)
+        self._now = mmap.mmap(shared, NOW.size)
+        packages = self.folder / "packages"
         asked = {
-            "script": str(self.folder / self.job.script),
-            "packages": str(self.folder / "packages") if (self.folder / "packages").is_dir() else None,
+            "script": str(self.script),
+            "packages": str(packages) if packages.is_dir() else None,
             "function": self.job.function,
             "digest": self.job.digest,
             "limits": asdict(self.job.limits),
-            "schema": self.job.schema,
             "key": self.key,
-            "until": self.until,
             "key_dtype": self.key_dtype.str,
+            "mark": self._mark.hex(),
         }
-        words = [sys.executable, "-m", "features.mining.child", str(theirs.fileno()), str(self._shared)]
+        words = [sys.executable, "-m", "features.mining.child", str(theirs.fileno()), str(shared)]
         self._process = subprocess.Popen(
             [*words, json.dumps(asked)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            pass_fds=(theirs.fileno(), self._shared),
+            pass_fds=(theirs.fileno(), shared),
             env=os.environ | _ENVIRONMENT,
+            start_new_session=True,
         )
         theirs.close()
-        self._pipe = ours
+        os.close(shared)
+        self._pipe: Pipe = Pipe(os.dup(self._socket.fileno()))
+        self._exit: int = os.pidfd_open(self._process.pid)
         assert self._process.stdout is not None
         threading.Thread(target=_keep, args=(self._process.stdout,), daemon=True).start()
         self._greet()
 
     def _greet(self) -> None:
         try:
-            ready = self._pipe.poll(START) and self._pipe.recv()
-        except (EOFError, OSError):
+            ready = self._answer(START)
+        except _GoneError:
             ready = {"error": f"the script {self.job.script} ends its process when it is imported"}
         if not ready:
             ready = {"error": f"the script {self.job.script} is not imported within {START:g} s"}
@@ -188,20 +251,26 @@ class Guard:
             self._end()
             raise InputError(ready["error"])
         self.columns = tuple(ready["columns"])
+        self._keeper = processes.Keeper(self._process.pid, ready["most"], lambda: self._since() > 0)
+        self.schema = ready["schema"] if self.schema is None else self.schema
 
     def _end(self) -> None:
+        """Of the process, and of all that it has started. It ends by itself where it only waits for a batch."""
+        if self._process.returncode is not None:
+            return
+        if self._keeper is not None:
+            self._keeper.stop()
+            self._keeper = None
+        pid = self._process.pid
+        processes.kill(processes.tree(pid)[0 if self._waiting else 1 :])
         self._pipe.close()
-        if self._process.poll() is None and not self._idle():
-            self._process.kill()
-        try:
-            self._process.wait(GRACE)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-
-    def _idle(self) -> bool:
-        """Whether it only waits for a batch, and ends by itself when the pipe does."""
-        return not self._waiting
+        self._socket.close()
+        if not connection.wait([self._exit], GRACE):
+            processes.kill([pid])
+        connection.wait([self._exit])
+        processes.kill_group(pid)
+        self._process.wait()
+        os.close(self._exit)
 
 
 def told_of(curves: LightCurves) -> tuple[Any, ...]:

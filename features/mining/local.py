@@ -1,6 +1,6 @@
 """A function tried on files, without any database: ``python -m features.mining SCRIPT.py:FUNCTION``."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,11 @@ from features.declare import Survey
 from features.errors import InputError
 from features.files import read_table
 from features.mining import table
-from features.mining.guard import Guard
+from features.mining.guard import Guard, Reply
+from features.mining.infer import FIRST, typed
 from features.mining.job import Job
 from features.mining.mine import Tally, about, reading_of
 from features.rebuild.part import atomic
-
-BATCH = 1000
-"""Objects."""
 
 
 def mine(whole: Survey, job: Job, folder: Path, files: Mapping[str, Path], out: Path) -> Tally:
@@ -34,17 +32,23 @@ def mine(whole: Survey, job: Job, folder: Path, files: Mapping[str, Path], out: 
         curves = _curves(survey, files).within(None if job.window == "all" else job.window, survey.time, survey.times)
         writer: table.Writer | None = None
         tally.objects = len(curves)
-        for first in range(0, len(curves), BATCH):
-            last = first + BATCH >= len(curves)
-            replies = [*guard.send(curves.take(slice(first, first + BATCH))), *(guard.replies() if last else ())]
-            for rows in filter(None, map(tally.take, replies)):
-                writer = writer or table.Writer(file, tally.schema, job.kind, about(job))
+        for reply in typed(_replies(curves, guard), guard):
+            rows = tally.take(reply)
+            if rows is not None and writer is None:
+                writer = table.Writer(file, guard.schema, job.kind, about(job))
+            if rows is not None and writer is not None:
                 writer.write(rows)
         if writer is None:
             why = f":\n{tally.kinds[0].traceback}" if tally.kinds else ""
             raise InputError(f"{job.function} yielded nothing of {tally.objects} objects, {tally.failed} failed{why}")
         writer.close()
     return tally
+
+
+def _replies(curves: LightCurves, guard: Guard) -> Iterator[Reply]:
+    for first in range(0, len(curves), FIRST):
+        yield from guard.send(curves.take(slice(first, first + FIRST)))
+    yield from guard.replies()
 
 
 def _curves(survey: Survey, files: Mapping[str, Path]) -> LightCurves:

@@ -46,11 +46,11 @@ def work(arguments: argparse.Namespace) -> Exit:
     limits = Limits(arguments.reads, arguments.page, arguments.max_partition_rows, arguments.max_rows_per_second)
     whole = survey(job.survey)
     wanted = arguments.range or keys(names(arguments.objects), whole)
-    until = time.monotonic() + TRIAL if arguments.first else None
-    with Guard(job, arguments.job.parent, whole.key.name, whole.key.dtype, until) as guard:
+    with Guard(job, arguments.job.parent, whole.key.name, whole.key.dtype) as guard:
         read = reading_of(whole, guard.columns)
         with connect(settings, read.detections, read.inputs, read.beside) as reader:
             if arguments.first:
+                guard.until = time.monotonic() + TRIAL
                 told = trial(reader, read, job, guard, wanted, arguments.first, limits)
                 sys.stdout.write(json.dumps(told) + "\n")
                 return Exit.OK

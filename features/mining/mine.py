@@ -9,12 +9,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import pyarrow as pa
+
 from features.curves import LightCurves
 from features.declare import Family, Survey
 from features.errors import InputError
 from features.mining import errors, table
 from features.mining.errors import Kind
 from features.mining.guard import Guard, Reply
+from features.mining.infer import typed
 from features.mining.job import Job
 from features.rebuild.joined import Joined
 from features.rebuild.pages import FIRST_TOKEN, LAST_TOKEN, Query, Range, Reader
@@ -35,28 +38,33 @@ class Tally:
     seconds: float = 0.0
     """That the function took."""
     kinds: list[Kind] = field(default_factory=list)
-    schema: Any = None
 
-    def take(self, reply: Reply) -> Any:
+    def take(self, reply: Reply) -> pa.Table | None:
         """Count it; returns its rows as a table, None where there are none."""
         self.failed += reply.failed
         self.seconds += reply.seconds
         self.kinds = errors.merged([*self.kinds, *reply.kinds])
-        if reply.rows is None:
+        if not reply.rows:
             return None
-        rows = table.unpacked(reply.rows)
-        self.schema = self.schema or rows.schema
+        rows = pa.concat_tables(reply.rows)
         self.yielded += len(rows)
         return rows
 
 
 def reading_of(survey: Survey, columns: Sequence[str]) -> Survey:
     """The survey as it is read for these columns. Raises InputError for one that it does not have."""
-    known = {f"{each.name}.{name}" for each in survey.tables[1:] for name in each.typed} | set(survey.detections.typed)
+    own = survey.detections
+    known = {f"{each.name}.{name}" for each in survey.tables[1:] for name in each.typed} | set(own.typed)
+    for name in columns:
+        if name.lower() == survey.key.name.lower() or name in own.partition_key:
+            raise InputError(f"{name} is no column to ask for: a light curve has it as curve.id, a batch as object_id")
+        column = name.removeprefix(f"{own.name}.")
+        if column in own.typed and name not in known:
+            raise InputError(f"{name}: columns of {own.name} go without it, as {column}")
     if unknown := [name for name in columns if name not in known]:
         tables = ", ".join(f"{each.name}.<column>" for each in survey.tables[1:])
         raise InputError(
-            f"no column {', '.join(unknown)}: {survey.detections.name} has {' '.join(survey.detections.typed)};"
+            f"no column {', '.join(unknown)}: {own.name} has {' '.join(own.typed)};"
             f" columns of other tables are {tables or 'none'}"
         )
     return replace(survey, families=(Family((), tuple(columns), lambda _: ()),))
@@ -84,15 +92,15 @@ def mine(
     tally = Tally()
     with atomic(out) as file:
         writer: table.Writer | None = None
-        for reply in _replies(_curves(reading, survey, job, tally), guard, tally, job.limits.errors):
+        for reply in typed(_replies(_curves(reading, survey, job, tally), guard, tally, job.limits.errors), guard):
             rows = tally.take(reply)
             if rows is not None and writer is None:
-                writer = table.Writer(file, tally.schema, job.kind, about(job))
+                writer = table.Writer(file, guard.schema, job.kind, about(job))
             if rows is not None and writer is not None:
                 writer.write(rows)
             progress.say(reading.fraction(), reading.rows, tally.objects)
         if writer is None:
-            writer = table.Writer(file, _declared(job, survey), job.kind, about(job))
+            writer = table.Writer(file, _known(guard), job.kind, about(job))
         writer.close()
         digest = _digest(file)
         if tally.failed <= job.limits.errors:
@@ -141,17 +149,19 @@ def trial(
             few = curves.take(slice(0, first - tally.objects + len(curves)))
             tally.objects += len(few) - len(curves)
             sent.append(few)
-            yield few
+            yield from _growing(few, tally.objects - len(few))
             if tally.objects >= first or (guard.until is not None and time.monotonic() > guard.until):
                 return
 
-    for reply in _replies(some(), guard, tally, first):
+    for reply in typed(_replies(some(), guard, tally, first), guard, first):
         given += reply.given
         rows = tally.take(reply)
         if rows is not None and writer is None:
-            writer = table.Writer(file, tally.schema, job.kind, about(job))
+            writer = table.Writer(file, guard.schema, job.kind, about(job))
         if rows is not None and writer is not None:
             writer.write(rows)
+    if tally.objects and not given:
+        raise InputError(f"{job.function} was not done with one light curve in the time that a trial has")
     if writer is not None:
         writer.close()
     seconds = time.perf_counter() - begun
@@ -159,7 +169,7 @@ def trial(
     if isinstance(wanted, Range):
         high = reader.token(names[-1]) if names and (given >= first or given < tally.objects) else wanted.high
         whole = (high - wanted.low) / (LAST_TOKEN - FIRST_TOKEN)
-    types = table.types(tally.schema, survey.key.name) if tally.schema is not None else None
+    types = table.types(guard.schema, survey.key.name) if guard.schema is not None and given else None
     return {
         "schema": 1,
         "columns": list(guard.columns),
@@ -167,7 +177,7 @@ def trial(
         "objects": given,
         "rows": int(sum([rows for each in sent for rows in each.segments.count][:given])),
         "yielded": tally.yielded,
-        "bytes": len(file.getvalue()) - _empty(tally.schema, job),
+        "bytes": len(file.getvalue()) - _empty(guard.schema, job) if writer else 0,
         "seconds": seconds,
         "function_seconds": tally.seconds,
         "ring": whole,
@@ -176,7 +186,15 @@ def trial(
     }
 
 
-def _empty(schema: Any, job: Job) -> int:
+def _growing(curves: LightCurves, before: int) -> Iterator[LightCurves]:
+    """One, then ten times as many each time: a function that takes long for many has done some when time is over."""
+    low, size = 0, 1 if not before else 10 ** len(str(before))
+    while low < len(curves):
+        yield curves.take(slice(low, low + size))
+        low, size = low + size, size * 10
+
+
+def _empty(schema: pa.Schema | None, job: Job) -> int:
     """Bytes of a file without rows."""
     file = io.BytesIO()
     if schema is not None:
@@ -201,10 +219,10 @@ def _replies(curves: Iterable[LightCurves], guard: Guard, tally: Tally, most: in
     yield from guard.replies()
 
 
-def _declared(job: Job, survey: Survey) -> Any:
-    if job.schema is None:
-        raise InputError(f"{job.function} yielded no row, so that its schema is not known: declare one")
-    return table.schema(survey.key.name, survey.key.dtype, job.schema)
+def _known(guard: Guard) -> pa.Schema:
+    if guard.schema is None:
+        raise InputError(f"{guard.job.function} yielded no row, so that its schema is not known: declare one")
+    return guard.schema
 
 
 def _digest(file: BinaryIO) -> str:

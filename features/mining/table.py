@@ -1,8 +1,9 @@
-"""Rows as they were yielded, as Arrow tables: the types inferred once, or declared."""
+"""The dataset's schema, by the names of its types, and its files."""
 
 import base64
 import io
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ import pyarrow.parquet as pq
 from features.errors import InputError
 from features.mining import flat
 
-Row = Mapping[str, Any]
 GROUP = 1 << 17
 """Rows of a row group, at most,"""
 GROUP_BYTES = 1 << 26
@@ -24,9 +24,14 @@ LENGTH = "table::len::"
 
 
 def schema(key: str, key_dtype: np.dtype[Any], types: Mapping[str, str]) -> pa.Schema:
-    """The key and what is yielded. Raises InputError for a type that is none."""
+    """The key and what is yielded. Raises InputError for a type that is none, or a name that differs from the key's in
+    case alone."""
     own = pa.field(key, pa.string() if key_dtype.hasobject else pa.int64(), nullable=False)
-    return pa.schema([own, *(pa.field(name, _type(name, told)) for name, told in types.items() if name != key)])
+    others = {name: told for name, told in types.items() if name != key}
+    for name in others:
+        if name.lower() == key.lower():
+            raise InputError(f"the schema has {name} beside {key}, the object's id: leave it out")
+    return pa.schema([own, *(pa.field(name, _type(name, told)) for name, told in others.items())])
 
 
 def types(schema: pa.Schema, key: str) -> dict[str, str]:
@@ -34,92 +39,41 @@ def types(schema: pa.Schema, key: str) -> dict[str, str]:
     return {field.name: _name(field.type) for field in schema if field.name != key}
 
 
-def inferred(rows: Sequence[Row], key: str) -> dict[str, str]:
-    """Types of what was yielded, in the order of their coming; what is missing in all rows is taken for float64.
-
-    Raises InputError where a column's values have no common type.
-    """
-    names = dict.fromkeys(name for row in rows for name in row)
-    found = {}
-    for name in names:
-        if name == key:
-            continue
-        chunks = (_plain(row[name]) if is_many(row) else [_plain(row[name])] for row in rows if name in row)
-        try:
-            kind = pa.array([value for chunk in chunks for value in chunk]).type
-        except (pa.ArrowException, ValueError) as error:
-            raise InputError(f"the values of {name} have no common type ({error}): declare a schema") from None
-        found[name] = _name(kind)
-    return found
-
-
-def table(rows: Sequence[Row], into: pa.Schema) -> pa.Table:
-    """Rows, of which each has the key; a value may be an array, and its row is then many.
-
-    Raises ValueError, TypeError or Arrow's own errors where a value does not fit, or a name is unknown.
-    """
-    unknown = dict.fromkeys(name for row in rows for name in row if name not in into.names)
-    if unknown:
-        raise KeyError(f"{', '.join(unknown)} is not in the schema ({', '.join(into.names)})")
-    many = [row for row in rows if is_many(row)]
-    single = [row for row in rows if not is_many(row)] if many else rows
-    tables = [_columns(row, into) for row in many]
-    if single or not tables:
-        arrays = [pa.array([_plain(row.get(field.name)) for row in single], field.type) for field in into]
-        tables.insert(0, pa.Table.from_arrays(arrays, schema=into))
-    return pa.concat_tables(tables)
-
-
-def is_many(row: Row) -> bool:
-    """Whether it is a dict of arrays: many rows."""
-    return any(isinstance(value, np.ndarray) and value.ndim == 1 for value in row.values()) and all(
-        isinstance(value, np.ndarray) for value in row.values()
-    )
-
-
-def _columns(row: Row, into: pa.Schema) -> pa.Table:
-    lengths = {name: len(values) for name, values in row.items()}
-    if len(set(lengths.values())) != 1:
-        raise ValueError(f"the arrays have unlike lengths: {lengths}")
-    size = next(iter(lengths.values()))
-    arrays = [
-        _array(row[field.name], field.type) if field.name in row else pa.nulls(size, field.type) for field in into
-    ]
-    return pa.Table.from_arrays(arrays, schema=into)
-
-
-def _array(values: Any, kind: pa.DataType) -> pa.Array:
-    if isinstance(values, np.ma.MaskedArray):
-        return pa.array(np.ma.getdata(values), mask=np.ma.getmaskarray(values)).cast(kind)
-    return pa.array(values).cast(kind) if values.dtype != object else pa.array(values, kind)
-
-
-def _plain(value: Any) -> Any:
-    """numpy's values as Python's."""
-    if value is np.ma.masked:
-        return None
-    return value.tolist() if isinstance(value, np.generic | np.ndarray) else value
-
-
-_NAMES = {"double": "float64", "float": "float32", "halffloat": "float16", "null": "float64"}
+_NAMES = {
+    "double": "float64",
+    "float": "float32",
+    "halffloat": "float16",
+    "date32[day]": "date32",
+    "date64[ms]": "date64",
+}
 
 
 def _name(kind: pa.DataType) -> str:
     if pa.types.is_list(kind):
         return f"list<{_name(kind.value_type)}>"
-    if pa.types.is_struct(kind):
-        raise InputError("a value is a dict: yield its items as columns, or declare a schema")
     return _NAMES.get(str(kind), str(kind))
+
+
+def known(kind: pa.DataType) -> pa.DataType:
+    """The type of a column that has this one, or of which all values are missing."""
+    if pa.types.is_list(kind):
+        return pa.list_(known(kind.value_type))
+    return pa.float64() if pa.types.is_null(kind) else kind
 
 
 def _type(name: str, told: str) -> pa.DataType:
     if told.startswith("list<") and told.endswith(">"):
         return pa.list_(_type(name, told[5:-1]))
+    if match := re.fullmatch(r"timestamp\[(s|ms|us|ns), tz=([^\]]+)\]", told):
+        return pa.timestamp(match[1], match[2])
+    if (match := re.fullmatch(r"decimal128\((\d+), *(\d+)\)", told)) and 0 < int(match[1]) <= 38:
+        return pa.decimal128(int(match[1]), int(match[2]))
     try:
-        return pa.type_for_alias(told)
+        return known(pa.type_for_alias(told))
     except (ValueError, TypeError):
         raise InputError(
-            f"the schema says {told!r} of {name}, which is no type: bool, int64, float64, string, list<float64>, ..."
+            f"the schema says {told!r} of {name}, which is no type: bool, int64, float64, string, list<float64>,"
+            " timestamp[us], timestamp[us, tz=UTC], decimal128(20, 4), ..."
         ) from None
 
 

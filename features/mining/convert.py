@@ -1,0 +1,194 @@
+"""Blocks of rows as Arrow tables, without changing a value: what does not fit costs its object, and nothing else."""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from features.mining.blocks import Block
+from features.mining.errors import UnfitError
+
+SHOWN = 80
+"""Characters of a value that does not fit."""
+Unfit = tuple[Any, Exception]
+"""The key of a row, and why it does not fit."""
+Part = TypeVar("Part", Block, pa.Table)
+
+
+def fitted(blocks: Iterable[Block], into: pa.Schema | None, key: str) -> tuple[list[pa.Table], list[Unfit]]:
+    """Tables of what fits ``into``, or without it has types of its own, and what does not."""
+
+    def made(block: Block) -> pa.Table:
+        return _natural(block, key) if into is None else _declared(block, into)
+
+    return _each(blocks, made, lambda block: block.column(key)[0], lambda block, part: block.take(part))
+
+
+def refitted(tables: Iterable[pa.Table], into: pa.Schema) -> tuple[list[pa.Table], list[Unfit]]:
+    """The same of tables, whose first column is the key."""
+
+    def made(table: pa.Table) -> pa.Table:
+        columns = [
+            _cast(table[field.name].combine_chunks(), field) if field.name in table.column_names else
+            pa.nulls(len(table), field.type)
+            for field in into
+        ]  # fmt: skip
+        return pa.Table.from_arrays(columns, schema=into)
+
+    def take(table: pa.Table, part: slice) -> pa.Table:
+        return table.slice(part.start, part.stop - part.start)
+
+    return _each(tables, made, lambda table: table[0][0].as_py(), take)
+
+
+def without(table: pa.Table, names: Iterable[Any]) -> pa.Table:
+    """The rows of other objects; the first column is the key."""
+    gone = pa.array(names, table.schema.field(0).type)
+    return table.filter(pc.invert(pc.is_in(table[0], gone))) if len(gone) else table
+
+
+def _each(
+    parts: Iterable[Part],
+    made: Callable[[Part], pa.Table],
+    name: Callable[[Part], Any],
+    take: Callable[[Part, slice], Part],
+) -> tuple[list[pa.Table], list[Unfit]]:
+    """Each part as a table; of one that does not fit, its halves, down to the row at fault."""
+    tables, unfit = list[pa.Table](), list[Unfit]()
+    waiting = [part for part in parts if len(part)][::-1]
+    while waiting:
+        part = waiting.pop()
+        size = len(part)
+        try:
+            tables.append(made(part))
+        except Exception as error:  # pyarrow raises what it likes: OverflowError, UnicodeEncodeError, its own
+            if size <= 1:
+                unfit.append((name(part), error))
+            else:
+                waiting += [take(part, slice(size // 2, size)), take(part, slice(0, size // 2))]
+    return tables, unfit
+
+
+def _natural(block: Block, key: str) -> pa.Table:
+    names = [key, *(name for name in block.names if name != key)]
+    require_names(names[1:], key)
+    return pa.table({name: _of_a_kind(_array(block.column(name), name), name) for name in names})
+
+
+def _declared(block: Block, into: pa.Schema) -> pa.Table:
+    names = block.names
+    if unknown := [name for name in names if name not in into.names]:
+        told = ", ".join(str(each) for each in unknown)
+        raise UnfitError(f"it is not in the schema ({', '.join(into.names)})", told)
+    arrays = [
+        _cast(_array(block.column(field.name), field.name), field)
+        if field.name in names else pa.nulls(len(block), field.type)
+        for field in into
+    ]  # fmt: skip
+    return pa.Table.from_arrays(arrays, schema=into)
+
+
+def require_names(names: Iterable[Any], key: str) -> None:
+    """Raises UnfitError for what cannot be the name of a column beside the key's."""
+    for name in names:
+        if not isinstance(name, str):
+            raise UnfitError(f"the name of a column is text, and {name!r} is of type {type(name).__name__}")
+        if name.lower() == key.lower():
+            raise UnfitError(f"the object's id is {key}, and a column that differs from it in case alone is none", name)
+
+
+def _array(values: Any, name: str) -> pa.Array:
+    """As Arrow has them by themselves. Raises UnfitError, which names the value where it is one."""
+    try:
+        if isinstance(values, np.ndarray):
+            return _of_array(values)
+        made = _of_list(values)
+    except Exception as error:
+        shown = f"{_shown(values[0])}: " if len(values) == 1 else ""
+        raise UnfitError(f"{shown}{error}", name) from None
+    if pa.types.is_date(made.type) and any(isinstance(value, datetime) for value in values):
+        raise UnfitError("days beside points of time", name)
+    return made
+
+
+def _of_array(values: Any) -> pa.Array:
+    if values.ndim > 1:
+        return pa.array(values.tolist())
+    native = values if values.dtype.isnative else values.astype(values.dtype.newbyteorder("="))
+    mask = np.ma.getmaskarray(native) if isinstance(native, np.ma.MaskedArray) else None
+    return pa.array(np.ma.getdata(native), mask=mask)
+
+
+def _of_list(values: Sequence[Any]) -> pa.Array:
+    try:
+        return pa.array(values)
+    except OverflowError:
+        if not all(value is None or isinstance(value, int) for value in values):
+            raise
+        return pa.array(values, pa.uint64())
+
+
+def _of_a_kind(made: pa.Array, name: str) -> pa.Array:
+    """Raises UnfitError where its type has no name that a schema could say."""
+    inner = made.type
+    while pa.types.is_list(inner):
+        inner = inner.value_type
+    if pa.types.is_struct(inner):
+        raise UnfitError("a value is a dict: yield its items as columns", name)
+    if pa.types.is_decimal(inner):
+        raise UnfitError("a Decimal: yield float(...) of it, or declare its digits, as decimal128(20, 4)", name)
+    return made
+
+
+def _cast(values: pa.Array, field: pa.Field) -> pa.Array:
+    if values.type == field.type:
+        return values
+    shown = f"{_shown(values[0].as_py())} " if len(values) == 1 else ""
+    if not _alike(values.type, field.type):
+        raise UnfitError(f"{shown}of type {values.type} does not fit {field.type}", field.name)
+    try:
+        made = values.cast(field.type)
+    except pa.ArrowException as error:
+        raise UnfitError(f"{shown}does not fit {field.type}: {error}", field.name) from None
+    if _infinite(made) != _infinite(values):
+        raise UnfitError(f"{shown}is too great for {field.type}", field.name)
+    return made
+
+
+_ALIKE = (
+    lambda kind: pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind),
+    lambda kind: pa.types.is_string(kind) or pa.types.is_large_string(kind),
+    lambda kind: pa.types.is_binary(kind) or pa.types.is_large_binary(kind),
+    lambda kind: pa.types.is_timestamp(kind) and kind.tz is None,
+    lambda kind: pa.types.is_timestamp(kind) and kind.tz is not None,
+    pa.types.is_date,
+    pa.types.is_time,
+    pa.types.is_duration,
+)
+
+
+def _alike(own: pa.DataType, into: pa.DataType) -> bool:
+    """Whether a cast keeps what a value means; a number, for one, is no text."""
+    if pa.types.is_list(own) and (pa.types.is_list(into) or pa.types.is_large_list(into)):
+        return _alike(own.value_type, into.value_type)
+    if pa.types.is_null(own) or own == into or (pa.types.is_boolean(own) and pa.types.is_integer(into)):
+        return True
+    return any(has(own) and has(into) for has in _ALIKE)
+
+
+def _infinite(values: pa.Array) -> int:
+    """How many are; a cast to fewer bits makes more of them, and says nothing."""
+    while pa.types.is_list(values.type) or pa.types.is_large_list(values.type):
+        values = values.flatten()
+    if not pa.types.is_floating(values.type):
+        return 0
+    wide = values.cast(pa.float64()) if pa.types.is_float16(values.type) else values
+    return int(pc.sum(pc.is_inf(wide)).as_py() or 0)
+
+
+def _shown(value: Any) -> str:
+    said = repr(value)
+    return said if len(said) <= SHOWN else f"{said[:SHOWN]}..."
