@@ -12,7 +12,8 @@ from farm.load.verify import Wanted
 from features import survey
 
 DOUBLES = st.floats(allow_nan=False, allow_infinity=False)
-FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=False)
+LARGE = float(np.float32(3.4e38))
+FLOATS = st.floats(-LARGE, LARGE, width=32)
 
 
 @given(st.lists(st.none() | DOUBLES, min_size=1))
@@ -27,6 +28,14 @@ def test_a_float_in_nine_digits_is_the_float_that_the_server_prints_in_full(valu
     table = parse("float", [None if value is None else repr(value).encode() for value in values])
     assert part.data.dtype == np.float32
     assert not differing(part, table).any()
+
+
+@pytest.mark.parametrize("sign", ["", "-"])
+def test_the_largest_float_is_taken_and_nothing_beyond_it(sign: str) -> None:
+    part, table = (parse("float", [sign + text]) for text in ("3.40282346e+38", "3.4028234663852886e38"))
+    assert not differing(part, table).any()
+    with pytest.raises(BadFieldError, match="beyond the range of float"):
+        parse("float", [f"{sign}3.40282347e+38"])
 
 
 def test_the_next_float_is_another_one() -> None:
