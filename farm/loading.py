@@ -18,6 +18,7 @@ from farm.inventory import Host, Inventory
 from farm.journal import Journal
 from farm.load.options import EVERYTHING, Options
 from farm.load.summary import lines
+from farm.parts import Expected, claimed
 from farm.preflight import Release
 from farm.runs import Run, find
 from farm.transport import Session, Transport
@@ -41,7 +42,7 @@ class Ready:
 def ready(env: str, text: str) -> Ready:
     """The run that ``text`` means (see ``farm.runs.find``), with what its load needs.
 
-    Raises RunError where it is none that can be loaded, PartsError where a part is missing.
+    Raises RunError where it is none that can be loaded, PartsError where a part is missing or is another run's.
     """
     run = find(env, text, "rebuild")
     journal = Journal(run.journal)
@@ -61,7 +62,11 @@ def ready(env: str, text: str) -> Ready:
         raise PartsError(
             f"{len(missing)} files of run {run.id} are missing, {missing[0]} the first: farm rebuild --inventory {env}"
         )
-    return Ready(run, PurePosixPath(meta["folder"]), tuple(names))
+    release = PurePosixPath(meta["folder"])
+    for each in accepted:
+        expected = Expected(run.id, env, release=release.name, task=each.task, attempt=each.attempt)
+        claimed(run.parts / f"{each.task}.{each.attempt}.json", expected)
+    return Ready(run, release, tuple(names))
 
 
 def galera_check(release: Release) -> str:
