@@ -13,7 +13,6 @@ PASSED_ON = {
     "farm/mining/run.py:_digest",  # an InputError of features
     "farm/mining/trial.py:_read",  # of mine_objects on a worker
     "features/__main__.py:_survey",
-    "features/mining/guard.py:replies",  # an InputError of the function's process
     "features/rebuild/main.py:work",
 }
 """Functions that end with a sentence which another one has made, and which stands there."""

@@ -55,7 +55,7 @@ def _mark(
     name = each.replace(" ", "_")
     names = columns.split() if isinstance(columns, str) else columns
     if callable(names) or not isinstance(names, Sequence) or not all(isinstance(known, str) for known in names):
-        raise TypeError(f'write @{name}(columns="jd magpsf"), with the columns that the function reads')
+        raise TypeError(f'write @{name}(columns="A B"), with the columns that the function reads')
     for key, kind in (schema or {}).items():
         if not isinstance(key, str) or not isinstance(kind, str):
             raise TypeError(f"schema={{{key!r}: {kind!r}}}: write names and types as text, as {{'period': 'float64'}}")

@@ -212,7 +212,7 @@ def test_columns_are_names_in_a_text_or_a_list() -> None:
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        (lambda: light_curve(len), r'write @light_curve\(columns="jd magpsf"\)'),  # type: ignore[arg-type]
+        (lambda: light_curve(len), r'write @light_curve\(columns="A B"\)'),  # type: ignore[arg-type]
         (lambda: batch(columns=[1]), r"write @batch\("),  # type: ignore[list-item]
         (lambda: batch("jd", schema={"n": int}), "write names and types as text"),  # type: ignore[dict-item]
     ],
