@@ -164,7 +164,7 @@ def test_the_load_is_told_as_its_summary_has_it() -> None:
     assert "Not loaded." in render.page(run)
     loaded(run)
     text = render.page(run)
-    sums = "1,000 inserted + 200 updated + 30 unchanged + 4 guarded + 0 absent"
+    sums = "1,000 inserted + 200 updated + 30 unchanged + 4 guarded + 0 rejected + 0 absent"
     assert words(text, "load") == f"1,234 rows = {sums}, at g1"
     assert "43 columns read back from g2 and g3" in text
     assert "check 0.7 s, merge 1:01" in text
