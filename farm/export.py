@@ -11,6 +11,7 @@ from farm.load import table
 from farm.load.columns import Values, kind, parse
 from farm.load.progress import Progress
 from farm.load.sql import TABLE, exact, name
+from features.target import target
 
 _BATCH = 20_000
 
@@ -44,9 +45,8 @@ def export(account: Account, out: Path) -> Exported:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    if out.is_dir():
-        raise InputError(f"{out} is a folder: name the Parquet file to write with --out")
-    fresh = out.with_name(f".{out.name}.part")
+    place = _place(out)
+    fresh = place.with_name(f".{place.name}.part")
     with connect(account) as node:
         columns = table.columns(node, account)
         schema = pa.schema([(column, _arrow(sql)) for column, sql in columns])
@@ -57,13 +57,22 @@ def export(account: Account, out: Path) -> Exported:
                 for rows in node.texts(f"SELECT {listed} FROM {TABLE} ORDER BY {name(columns[0][0])}", size=_BATCH):  # noqa: S608
                     writer.write_table(_table(rows, columns, schema))
                     progress.add(len(rows))
-            fresh.replace(out)
+            fresh.replace(place)
         except OSError as error:
             raise InputError(f"{out} cannot be written: {error}") from None
         finally:
             fresh.unlink(missing_ok=True)
         progress.done()
         return Exported(out, progress.rows, tuple(schema.names), node.address, out.stat().st_size)
+
+
+def _place(out: Path) -> Path:
+    if out.is_dir():
+        raise InputError(f"{out} is a folder: name the Parquet file to write with --out")
+    try:
+        return target(out)
+    except OSError as error:
+        raise InputError(f"{out} cannot be written: {error.strerror}") from None
 
 
 def _arrow(sql: str) -> Any:

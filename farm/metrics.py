@@ -12,6 +12,7 @@ from farm.errors import InputError
 from farm.history import History
 from farm.runs import Run
 from farm.watch import look
+from features.target import target
 
 INTERVAL = 5.0
 """Seconds between two files."""
@@ -31,7 +32,7 @@ def write(run: Run, out: Path, *, follow: bool = False) -> None:
     while True:
         goes_on = follow and run.is_held()
         try:
-            write_to_textfile(str(out), registry)
+            write_to_textfile(str(target(out)), registry)
         except OSError as error:
             raise InputError(f"{out} cannot be written: {error.strerror or error}") from None
         if not goes_on:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from farm.errors import InputError
 from farm.journal import Accepted
+from features.target import target
 
 Kind = Literal["parquet", "csv"]
 _OF_A_PART = ("farm.task", "farm.attempt")
@@ -45,8 +46,12 @@ def _placed(out: Path, each: Accepted, kind: Kind) -> Path:
 
 def require_free(out: Path) -> None:
     """Raises InputError where something stands at the dataset's place, or it cannot be made there; makes nothing."""
-    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+    if (out.exists() or out.is_symlink()) and not (out.is_dir() and not any(out.iterdir())):
         raise InputError(f"{out} is there already: name another --out, or remove it")
+    try:
+        target(provenance_of(out))
+    except OSError as error:
+        raise InputError(f"{error.filename} cannot be written: {error.strerror}") from None
     above = next(folder for folder in out.absolute().parents if folder.exists())
     if not above.is_dir() or not os.access(above, os.W_OK):
         raise InputError(f"{out} cannot be made: {above} is no folder that can be written to")
@@ -58,18 +63,20 @@ def finish(
     """Make the dataset of the accepted parts, which are moved, and write down where it comes from."""
     parts = [_waiting(incoming, each, kind) for each in accepted]
     if single:
-        if out.is_dir():
-            out.rmdir()
-        _join(parts, out, kind)
+        place = Path(os.path.realpath(out))
+        if place.is_dir():
+            place.rmdir()
+        _join(parts, place, kind)
     else:
         out.mkdir(exist_ok=True)
         for each, part in zip(accepted, parts, strict=True):
-            target = _placed(out, each, kind)
-            if part.exists() or not target.exists():
-                part.replace(target)
-    fresh = provenance_of(out).with_suffix(".new")
+            placed = _placed(out, each, kind)
+            if part.exists() or not placed.exists():
+                part.replace(placed)
+    provenance = target(provenance_of(out))
+    fresh = provenance.with_suffix(".new")
     fresh.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
-    fresh.replace(provenance_of(out))
+    fresh.replace(provenance)
     shutil.rmtree(incoming)
 
 

@@ -10,6 +10,7 @@ from farm.errors import InputError
 from farm.page.facts import facts
 from farm.runs import Run
 from farm.show import clock, size
+from features.target import target
 
 
 def page(run: Run) -> str:
@@ -32,9 +33,10 @@ def _text(value: str) -> Markup:
 def write(run: Run, out: Path) -> None:
     """Write the page whole. Raises RunError, and InputError where the file cannot be written."""
     text = page(run)
-    fresh = out.with_name(f".{out.name}.part")
     try:
+        place = target(out)
+        fresh = place.with_name(f".{place.name}.part")
         fresh.write_text(text, encoding="utf-8", errors="replace")
-        fresh.replace(out)
+        fresh.replace(place)
     except OSError as error:
         raise InputError(f"{out} cannot be written: {error.strerror or error}") from None

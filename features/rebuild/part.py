@@ -11,6 +11,8 @@ from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any, BinaryIO
 
+from features.target import target
+
 FORMAT = 1
 MEMORY = 1 << 20
 """Bytes of text of one stream that wait in memory for the streams before it; more wait in a file."""
@@ -52,7 +54,11 @@ class Ordered:
 
 @contextmanager
 def atomic(path: Path) -> Iterator[BinaryIO]:
-    """A file that is there under its name when it is whole and on disk, and else not at all."""
+    """A file that is there under its name when it is whole and on disk, and else not at all.
+
+    Raises OSError as ``target``.
+    """
+    path = target(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:

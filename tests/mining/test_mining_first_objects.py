@@ -1,5 +1,6 @@
 """A function tried on the first objects of a table, and over files without one."""
 
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -139,6 +140,18 @@ def test_what_cannot_be_done_is_told_in_a_sentence(
     assert code != 0
     assert said in told
     assert "Traceback" not in told
+
+
+def test_what_is_no_regular_file_stays_and_a_link_is_followed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    os.mkfifo(folder / "fifo.csv")
+    assert locally(folder, out="fifo.csv") == 17
+    assert "fifo.csv cannot be written: it is there and no regular file" in capsys.readouterr().err
+    assert (folder / "fifo.csv").is_fifo()
+    (folder / "elsewhere").mkdir()
+    (folder / "link.parquet").symlink_to("elsewhere/rows.parquet")
+    assert locally(folder, out="link.parquet") == 0
+    assert (folder / "link.parquet").is_symlink()
+    assert len(pandas.read_parquet(folder / "elsewhere" / "rows.parquet")) == 600
 
 
 def test_a_name_that_is_a_folder_is_no_file_for_rows(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

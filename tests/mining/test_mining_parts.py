@@ -1,5 +1,6 @@
 """The parts of mining that need no worker: what a script says of itself, wheels, archives, samples and estimates."""
 
+import os
 import zipfile
 from pathlib import Path
 
@@ -136,6 +137,12 @@ def test_a_place_is_looked_at_and_nothing_made_there(tmp_path: Path) -> None:
     for wrong, said in (("file", "is there already"), ("file/b/c", "no folder")):
         with pytest.raises(InputError, match=said):
             dataset.require_free(tmp_path / wrong)
+    (tmp_path / "link").symlink_to("nowhere")
+    with pytest.raises(InputError, match="is there already"):
+        dataset.require_free(tmp_path / "link")
+    os.mkfifo(tmp_path / "d.provenance.json")
+    with pytest.raises(InputError, match=r"d\.provenance\.json cannot be written: it is there and no regular file"):
+        dataset.require_free(tmp_path / "d")
 
 
 @pytest.mark.parametrize(
