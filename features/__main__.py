@@ -103,7 +103,12 @@ def _window(text: str) -> float | None:
 
 def _tolerance(text: str) -> float | None:
     """A relative difference, or None for each feature's own."""
-    return None if text == "own" else float(text)
+    if text == "own":
+        return None
+    share = float(text)
+    if not 0 <= share < float("inf"):
+        raise ValueError
+    return share
 
 
 def _compute(survey: "Survey", given: argparse.Namespace) -> None:

@@ -137,6 +137,36 @@ def test_a_file_that_is_not_detections_ends_in_one_clear_sentence(
     assert not (tmp_path / "out.csv").exists()
 
 
+def test_whole_numbers_that_a_float_has_rounded_are_refused(cli: Cli, tmp_path: Path) -> None:
+    limit = 1 << 53
+
+    def compute(ids: list[float], kind: Any) -> tuple[int, str, str]:
+        rows = pa.Table.from_pylist([{**ROWS[0], "jd": 2.46e6 + at} for at in range(len(ids))])
+        rows = rows.set_column(rows.column_names.index("candid"), "candid", pa.array(ids, pa.float64()).cast(kind))
+        pq.write_table(rows, tmp_path / "in.parquet")
+        return cli("compute", "--candidates", tmp_path / "in.parquet", "--window", "all", "--out", tmp_path / "o.csv")
+
+    for ids, kind in (([1, limit], pa.float64()), ([-limit, 1], pa.float64()), ([1 << 24], pa.float32())):
+        code, _, error = compute([float(each) for each in ids], kind)
+        assert code == 17
+        assert f"column candid is {kind}, which has lost digits of whole numbers from" in error
+        assert "store it as int64" in error
+    for odd in (1.5, float("nan")):
+        assert "column candid is double, which cannot be read as int64" in compute([odd], pa.float64())[2]
+    assert compute([1.0, limit - 1.0], pa.float64())[0] == 0
+    number = csv_file(tmp_path / "in.csv", [{**ROWS[0], "candid": 1e17}])
+    code, _, error = cli("compute", "--candidates", number, "--window", "all", "--out", tmp_path / "o.csv")
+    assert (code, "line 2: '1e+17' is no value of candid" in error) == (17, True)
+
+
+@pytest.mark.parametrize("tolerance", ["nan", "inf", "-1", "few"])
+def test_a_tolerance_that_is_none_is_refused(tolerance: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["diff", "old.csv", "new.csv", f"--tolerance={tolerance}"])
+    assert ended.value.code == 2
+    assert "--tolerance" in capsys.readouterr().err
+
+
 def test_a_line_of_another_length_is_named(cli: Cli, tmp_path: Path) -> None:
     path = csv_file(tmp_path / "in.csv", ROWS)
     path.write_text(path.read_text() + "ZTF18aaaaaaa,1\n")
