@@ -262,7 +262,11 @@ class Journal:
         self._db.close()
 
     def meta(self) -> dict[str, Any]:
-        return {key: json.loads(value) for key, value in self._rows("SELECT key, value FROM meta")}
+        rows = self._rows("SELECT key, value FROM meta")
+        try:
+            return {key: json.loads(value) for key, value in rows}
+        except ValueError as error:
+            raise self._unreadable(error) from None
 
     def latest(self) -> float:
         """When something last happened, in seconds since 1970."""

@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 
 import gevent
@@ -29,7 +30,10 @@ class Log:
 
 
 def kept(run: Run, task: str | None) -> Iterator[Log]:
-    """Logs of failed attempts. Raises RunError where the run has none of that task."""
+    """Logs of failed attempts. Raises RunError where the run has none of that task, or its journal cannot be read."""
+    with closing(History(run.journal)) as history:
+        history.counts()
+        history.attempts_by_worker()
     found = sorted(run.logs.glob(f"{task}.*.log" if task else "*.log"))
     if task and not found:
         raise RunError(f"run {run.id} keeps no log of a task {task}: no attempt of it failed; a running one: --follow")

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -113,7 +114,7 @@ class Overview:
 
     run: str
     state: str
-    """running, ended, interrupted, or unfinished: its head ended before its tasks did."""
+    """running, ended, interrupted, unfinished: its head ended before its tasks did; or unreadable: its journal is."""
     tasks: int
     done: int
     loaded: bool
@@ -132,13 +133,10 @@ def overview(env: str) -> list[Overview]:
 def overview_of(run: Run) -> Overview:
     loaded = run.is_loaded()
     try:
-        journal = Journal(run.journal)
+        with closing(Journal(run.journal)) as journal:
+            meta, counts = journal.meta(), journal.counts()
     except RunError:
         return Overview(run.id, "unreadable", 0, 0, loaded)
-    try:
-        meta, counts = journal.meta(), journal.counts()
-    finally:
-        journal.close()
     if run.is_held():
         state = "running"
     elif "ended" not in meta:

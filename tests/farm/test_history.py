@@ -1,7 +1,9 @@
 """What readers make of a journal, also of one that another process still writes."""
 
+import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,10 @@ from farm.history import History, tsv
 from farm.journal import Journal, Task
 from farm.logs import kept
 from farm.runs import Run
+from farm.summary import overview
 
+PAGE = 4096
+"""Bytes: the first has the schema, the second the meta, the third the tasks."""
 BEGUN = 1_700_000_000.0
 
 
@@ -136,6 +141,41 @@ def test_kept_logs_are_of_attempts(run: Run) -> None:
     told = farm("logs", run.id, "--json").json()
     assert told == {"schema": 1, "logs": [{"task": "a", "attempt": 1, "text": "oh no\n"}]}
     assert farm("logs", run.id).stdout == "== a.1\noh no\n"
+
+
+def damaged(run: Run, whole: int) -> Run:
+    """A run whose journal is that of ``run``, with all but its first pages overwritten."""
+    made = runs.create("lab", "run")
+    with closing(sqlite3.connect(run.journal)) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    data = run.journal.read_bytes()
+    made.journal.write_bytes(data[: whole * PAGE] + b"\xff" * (len(data) - whole * PAGE))
+    return made
+
+
+@pytest.mark.parametrize("whole", [0, 1, 2])
+def test_a_damaged_journal_is_listed_and_hides_no_other(run: Run, whole: int) -> None:
+    broken = damaged(run, whole)
+    found = {each.run: each.state for each in overview("lab")}
+    assert found == {run.id: "unfinished", broken.id: "unreadable"}
+    said = farm("runs")
+    assert (said.code, said.stderr) == (0, "")
+    assert run.id in said.stdout
+
+
+def test_a_journal_that_holds_no_json_is_listed(run: Run) -> None:
+    with closing(sqlite3.connect(run.journal)) as db:
+        db.execute("UPDATE meta SET value = '{' WHERE key = 'begun'")
+        db.commit()
+    assert [each.state for each in overview("lab")] == ["unreadable"]
+
+
+def test_logs_of_a_run_without_a_journal_that_can_be_read_are_refused(run: Run) -> None:
+    for broken in (damaged(run, 1), damaged(run, 3), runs.create("lab", "run")):
+        for words in ((), ("--json",), ("a",)):
+            said = farm("logs", broken.id, *words)
+            assert (said.code, said.stdout) == (Exit.RUN, "")
+            assert "journal" in said.stderr
 
 
 def test_a_task_is_followed_by_name() -> None:
