@@ -33,6 +33,8 @@ def ending(program: str, interrupted: str = "interrupted") -> Iterator[None]:
 
 
 def _say(text: str) -> None:
+    if sys.stderr is None:  # closed
+        return
     with suppress(OSError):  # standard error may lead where the output does
         sys.stderr.write(f"{text}\n")
 
@@ -40,6 +42,8 @@ def _say(text: str) -> None:
 @contextmanager
 def _whole_output() -> Iterator[None]:
     """Write out what is buffered, also at SystemExit, while somebody can still answer for it."""
+    if sys.stdout is None:
+        raise InputError("standard output is closed: lead it to a terminal or a file, or to /dev/null")
     try:
         try:
             yield

@@ -179,6 +179,16 @@ def test_a_full_disk_behind_the_output_is_a_sentence(words: str) -> None:
     assert quiet.returncode == Exit.INPUT
 
 
+@pytest.mark.parametrize("words", ["runs", "runs --json", "--help", "status last", "events last", "metrics last"])
+def test_a_closed_output_is_a_sentence(words: str) -> None:
+    line = f"{shlex.quote(FARM)} {words} >&-"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, cwd=ROOT, timeout=60, check=False)
+    assert done.returncode == Exit.INPUT
+    assert done.stderr == "farm: standard output is closed: lead it to a terminal or a file, or to /dev/null\n"
+    quiet = subprocess.run(["bash", "-c", f"{line} 2>&-"], cwd=ROOT, timeout=60, check=False)
+    assert quiet.returncode == Exit.INPUT
+
+
 def test_all_of_the_output_goes_through_a_pipe() -> None:
     code, said, errors = piped("status last --tsv", "(sleep 0.3; cat)")
     assert (code, len(said.splitlines()), errors) == (0, ROWS + 1, "")
