@@ -26,7 +26,7 @@ class Exit(IntEnum):
     GALERA = 15
     """Galera is not there, refuses the account, or lost its quorum."""
     RUN = 16
-    """The run does not exist, is ambiguous, belongs to another environment, or is held by another head."""
+    """The run does not exist, is ambiguous, of another environment, held by another head, or cannot be read."""
     INPUT = 17
     """A file that the user named, or standard output, cannot be read or written, or is not what it should be."""
     PARTS = 18

@@ -4,16 +4,24 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from farm.errors import InputError
+
 
 @dataclass(frozen=True)
 class Home:
-    """The state of one environment on the head. ``FARM_HOME`` moves all environments elsewhere."""
+    """The state of one environment on the head. ``FARM_HOME`` moves all environments elsewhere.
+
+    Every path raises InputError where all of that is no folder.
+    """
 
     env: str
 
     @property
     def root(self) -> Path:
-        return Path(os.environ.get("FARM_HOME") or Path.home() / ".farm") / self.env
+        base = Path(os.environ.get("FARM_HOME") or Path.home() / ".farm")
+        if os.path.exists(base) and not os.path.isdir(base):  # noqa: PTH110, PTH112 - no error where one may not look
+            raise InputError(f"{base} is no folder, and farm keeps its state there: name one in FARM_HOME")
+        return base / self.env
 
     @property
     def key(self) -> Path:

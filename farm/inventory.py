@@ -222,9 +222,7 @@ def load(name: str) -> Inventory:
     lab's bridge is not there.
     """
     path = _find(name)
-    env = path.name if path.is_dir() else path.stem
-    if not _ENV_NAME.fullmatch(env):
-        raise InventoryError(f"{path} cannot name an environment: use letters, digits, dots, dashes and underscores")
+    env = _named(path)
     data = _list(path)
     hosts = data["_meta"]["hostvars"]
     if not any(group.get("hosts") for key, group in data.items() if key != "_meta"):
@@ -247,6 +245,23 @@ def load(name: str) -> Inventory:
         galera_ca=Path(authority).expanduser() if authority else None,
         _data=data,
     )
+
+
+def known(name: str) -> str:
+    """The environment of that inventory, which is not read, or one of which this head keeps runs.
+
+    Raises InventoryError where there is neither.
+    """
+    if _ENV_NAME.fullmatch(name) and os.path.isdir(Home(name).root):  # noqa: PTH112 - False where one may not look
+        return name
+    return _named(_find(name))
+
+
+def _named(path: Path) -> str:
+    env = path.name if path.is_dir() else path.stem
+    if not _ENV_NAME.fullmatch(env):
+        raise InventoryError(f"{path} cannot name an environment: use letters, digits, dots, dashes and underscores")
+    return env
 
 
 def _given(common: _Reader, survey: str) -> dict[str, str]:

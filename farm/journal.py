@@ -159,9 +159,9 @@ class Journal:
     def __init__(self, path: Path) -> None:
         """Open the journal of a run. Raises RunError where there is none, or none that can be read."""
         self.path = path
-        if not path.exists():
-            raise RunError(f"there is no journal {path}: this run never began")
         try:
+            if not path.exists():
+                raise RunError(f"there is no journal {path}: this run never began")
             self._db = _connect(path)
         except (sqlite3.Error, OSError) as error:
             raise self._unreadable(error) from None

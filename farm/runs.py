@@ -78,10 +78,10 @@ class Run:
 
     def is_loaded(self) -> bool:
         """Whether its latest load ended well and is not undone."""
-        if self.begun.exists():
-            return False
         summary, undone = self.load / "summary.json", self.load / "undo.json"
         try:
+            if self.begun.exists():
+                return False
             if undone.exists() and undone.stat().st_mtime_ns >= summary.stat().st_mtime_ns:
                 return False
             return bool(json.loads(summary.read_bytes())["ok"])
@@ -130,10 +130,16 @@ def create(env: str, verb: str) -> Run:
 
 
 def every(env: str) -> list[Run]:
-    """The runs of an environment, oldest first."""
-    folder = Home(env).runs
-    names = sorted(each.name for each in folder.iterdir()) if folder.is_dir() else []
-    return [Run(env, name) for name in names if _ID.fullmatch(name)]
+    """The runs of an environment, oldest first. Raises RunError where this user may not look."""
+    return [Run(env, each.name) for each in _within(Home(env).runs) if _ID.fullmatch(each.name)]
+
+
+def _within(folder: Path) -> list[Path]:
+    """What stands in a folder, nothing where there is none."""
+    try:
+        return sorted(folder.iterdir()) if folder.is_dir() else []
+    except OSError as error:
+        raise RunError(f"{folder} cannot be read ({error.strerror}): look at runs as the user whose they are") from None
 
 
 def find(env: str, text: str, verb: str = "") -> Run:
@@ -159,7 +165,6 @@ def find(env: str, text: str, verb: str = "") -> Run:
 
 
 def _others(env: str) -> Iterator[str]:
-    base = Home(env).root.parent
-    for folder in sorted(base.iterdir()) if base.is_dir() else ():
+    for folder in _within(Home(env).root.parent):
         if folder.is_dir() and folder.name != env:
             yield folder.name

@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
+from farm.environment import Environment
+
 Run = Annotated[str, typer.Argument(metavar="RUN", help="Id of a run, a unique prefix of it, or last.")]
 Tasks = Annotated[list[str], typer.Argument(metavar="TASK...", help="Ids of tasks.")]
-Environment = Annotated[str, typer.Option("--inventory", "-i", help="Name of the environment.")]
 AsJson = Annotated[bool, typer.Option("--json", help="What was done, as JSON.")]
 
 

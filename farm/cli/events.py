@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
+from farm.environment import Environment
+
 Run = Annotated[str, typer.Argument(metavar="RUN", help="Id of a run, a unique prefix of it, or last.")]
-Environment = Annotated[str, typer.Option("--inventory", "-i", help="Name of the environment.")]
 
 
 def register(app: typer.Typer) -> None:

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from farm.environment import Environment
+
 
 def register(app: typer.Typer) -> None:
     app.command()(report)
@@ -13,7 +15,7 @@ def register(app: typer.Typer) -> None:
 
 def report(
     run: Annotated[str, typer.Argument(metavar="RUN", help="Id of a run, a unique prefix of it, or last.")] = "last",
-    inventory: Annotated[str, typer.Option("--inventory", "-i", help="Name of the environment.")] = "lab",
+    inventory: Environment = "lab",
     out: Annotated[
         Path | None, typer.Option(metavar="FILE.html", help="Where to write it; else RUN.html in this folder.")
     ] = None,

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
+from farm.environment import Environment
+
 Run = Annotated[str, typer.Argument(metavar="RUN", help="Id of a run, a unique prefix of it, or last.")]
-Environment = Annotated[str, typer.Option("--inventory", "-i", help="Name of the environment.")]
 From = Annotated[str, typer.Option("--inventory", "-i", help="Name under inventory/, or a path.")]
 AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
 
@@ -76,6 +77,7 @@ def logs(
         raise typer.BadParameter("--follow takes one TASK, and prints no JSON")
 
     from farm import logs as driver
+    from farm.inventory import known
     from farm.runs import find
 
     if follow and task:
@@ -86,7 +88,7 @@ def logs(
         transport = SshTransport(environment.home.known_hosts)
         driver.follow(find(environment.env, run), task, environment, transport, typer.echo)
         return
-    found = driver.kept(find(inventory, run), task)
+    found = driver.kept(find(known(inventory), run), task)
     if as_json:
         told = [{"task": each.task, "attempt": each.attempt, "text": each.text} for each in found]
         typer.echo(json.dumps({"schema": 1, "logs": told}))

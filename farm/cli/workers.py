@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
+from farm.environment import Environment
+
 From = Annotated[str, typer.Option("--inventory", "-i", help="Name under inventory/, or a path.")]
-Environment = Annotated[str, typer.Option("--inventory", "-i", help="Name of the environment.")]
 Run = Annotated[str, typer.Argument(metavar="RUN", help="Id of a run, a unique prefix of it, or last.")]
 Name = Annotated[str, typer.Argument(metavar="HOST", help="A worker of the inventory.")]
 AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]

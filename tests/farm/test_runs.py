@@ -1,13 +1,17 @@
 """Run ids and folders."""
 
+import errno
 import stat
 from pathlib import Path
 
 import pytest
+from command import farm
 
 from farm import runs
-from farm.errors import RunError
+from farm.errors import Exit, InventoryError, RunError
 from farm.home import Home
+from farm.inventory import known
+from farm.summary import overview
 
 
 @pytest.fixture(autouse=True)
@@ -60,6 +64,69 @@ def test_a_run_of_another_environment_is_refused_by_its_name() -> None:
     older("prod", "20250101T000000Z-rebuild-aaaa")
     with pytest.raises(RunError, match="belongs to environment prod, not to lab: --inventory prod"):
         runs.find("lab", "20250101")
+
+
+def test_runs_that_this_user_may_not_read_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    older("lab", "20250101T000000Z-rebuild-aaaa")
+
+    def refuse(_path: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    for call in ("iterdir", "is_dir"):
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, call, refuse)
+            for text in ("last", "2025"):
+                with pytest.raises(RunError, match=r"lab/runs cannot be read \(Permission denied\)"):
+                    runs.find("lab", text)
+
+
+def test_a_run_s_folder_that_this_user_may_not_read_hides_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    older("lab", "20250101T000000Z-rebuild-aaaa")
+
+    def refuse(path: Path) -> bool:
+        raise PermissionError(errno.EACCES, f"Permission denied: {path}")
+
+    monkeypatch.setattr(Path, "exists", refuse)
+    assert [each.state for each in overview("lab")] == ["unreadable"]
+
+
+def test_an_environment_is_known_by_its_inventory_or_by_what_this_head_keeps(tmp_path: Path) -> None:
+    assert known("prod") == "prod"
+    with pytest.raises(InventoryError, match=r"there is no inventory 'gone' in .*it has: lab, prod"):
+        known("gone")
+    (tmp_path / "file.yml").touch()
+    assert known(str(tmp_path / "file.yml")) == "file"
+    Home("gone").make()
+    assert known("gone") == "gone"
+    for name in ("", "../gone", f"{tmp_path}/nothing"):
+        with pytest.raises(InventoryError):
+            known(name)
+
+
+VERBS = ["runs", "status", "logs", "events", "metrics", "report", "cancel last", "workers drain last w1"]
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_runs_of_an_environment_that_nobody_knows_are_no_empty_list(verb: str, tmp_path: Path) -> None:
+    said = farm(*verb.split(), "--inventory", "nosuch")
+    assert (said.code, said.stdout) == (Exit.INVENTORY, "")
+    assert "there is no inventory 'nosuch'" in said.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_runs_of_an_environment_whose_inventory_is_gone_are_listed() -> None:
+    older("gone", "20250101T000000Z-rebuild-aaaa")
+    assert [each["run"] for each in farm("runs", "-i", "gone", "--json").json()["runs"]] == [
+        "20250101T000000Z-rebuild-aaaa"
+    ]
+
+
+@pytest.mark.parametrize("verb", ["runs", "status", "workers"])
+def test_a_home_that_is_a_file_is_a_sentence(verb: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    said = farm(verb, FARM_HOME=str(tmp_path / "file"))
+    assert (said.code, said.stdout) == (Exit.INPUT, "")
+    assert said.stderr == f"farm: {tmp_path}/file is no folder, and farm keeps its state there: name one in FARM_HOME\n"
 
 
 def test_what_is_no_run_is_not_listed() -> None:
