@@ -6,6 +6,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from features.target import target
+
 EVERY = 0.5
 """Seconds."""
 
@@ -28,9 +30,10 @@ class Progress:
         if self.file is None or (now - self._said < EVERY and done < 1):
             return
         self._said = now
-        fresh = self.file.with_name(f"{self.file.name}.new")
         try:
+            place = target(self.file)
+            fresh = place.with_name(f"{place.name}.new")
             fresh.write_text(json.dumps({"done": round(done, 4), "rows": rows, "objects": objects}))
-            fresh.replace(self.file)
+            fresh.replace(place)
         except OSError:
             self.file = None

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import os
 from itertools import permutations
 from pathlib import Path
 
@@ -77,6 +78,12 @@ def test_progress_is_said_now_and_then_and_at_the_end(tmp_path: Path, monkeypatc
     progress.say(1, 20, 4)
     assert json.loads((tmp_path / "progress.json").read_text()) == {"done": 1, "rows": 20, "objects": 4}
     assert [each.name for each in tmp_path.iterdir()] == ["progress.json"]
+
+
+def test_progress_takes_no_fifo_away(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    Progress(tmp_path / "fifo").say(1, 1, 1)
+    assert [each.is_fifo() for each in tmp_path.iterdir()] == [True]
 
 
 def test_progress_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
