@@ -16,6 +16,7 @@ from features.batch import Rows
 from features.curves import LightCurves, floats, texts
 from features.declare import Feature, Survey, Table
 from features.errors import InputError
+from features.rounded import rounded
 from features.text import NULL, write_header, write_rows
 
 Column = NDArray[Any]
@@ -197,8 +198,11 @@ def _read_parquet(path: Path, wanted: Mapping[str, np.dtype[Any]], optional: boo
     for name, place in places.items():
         column = table.column(names[place])
         dtype = wanted[name]
-        if dtype.kind == "i" and pa.types.is_floating(column.type):
-            _require_exact(path, name, column)
+        if dtype.kind == "i" and (limit := rounded(column)):
+            raise InputError(
+                f"{path}: column {name} is {column.type}, which has lost digits of whole numbers from {limit} on:"
+                " store it as int64, from where it comes"
+            )
         try:
             column = column.cast(pa.string() if dtype.hasobject else pa.from_numpy_dtype(dtype)).combine_chunks()
         except pa.ArrowException as error:
@@ -207,19 +211,6 @@ def _read_parquet(path: Path, wanted: Mapping[str, np.dtype[Any]], optional: boo
         values = column if dtype.hasobject else column.fill_null(0)
         columns[name] = np.ma.MaskedArray(values.to_numpy(zero_copy_only=False), mask)
     return columns
-
-
-def _require_exact(path: Path, name: str, column: Any) -> None:
-    """Refuse whole numbers that a float cannot tell from their neighbours: two ids may be one there."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    limit = 2.0 ** (np.finfo(column.type.to_pandas_dtype()).nmant + 1)
-    if pc.any(pc.greater_equal(pc.abs(column.cast(pa.float64())), limit)).as_py():
-        raise InputError(
-            f"{path}: column {name} is {column.type}, which has lost digits of whole numbers from {limit:.0f} on:"
-            " store it as int64, from where it comes"
-        )
 
 
 def _write_parquet(survey: Survey, batches: Iterable[Rows], path: Path) -> int:

@@ -12,6 +12,7 @@ from farm.seed.hooks import Ingest
 from farm.seed.rows import CHUNK, Array, Rows
 from farm.seed.store import tokens
 from features.declare import Column, Table
+from features.rounded import rounded
 
 _ARROW = {
     "double": pa.float64(),
@@ -89,6 +90,11 @@ def _column(file: Path, read: pa.Table, column: Column) -> Array:
     if column.name not in read.column_names:
         return masked(pa.nulls(len(read), arrow(column)))
     found = read[column.name]
+    if pa.types.is_integer(arrow(column)) and (limit := rounded(found)):
+        raise InputError(
+            f"{file}: column {column.name} is {found.type}, which has lost digits of whole numbers from {limit} on:"
+            " store it as int64, from where it comes"
+        )
     try:
         return masked(found.cast(arrow(column)).combine_chunks())
     except pa.ArrowException as error:

@@ -134,6 +134,15 @@ def test_of_a_folder_with_a_file_a_table_others_are_left_out_and_named(tmp_path:
         driver.from_files([tmp_path / "inputs.parquet"], "lsst")
 
 
+def test_ids_that_a_float_has_rounded_are_refused(tmp_path: Path) -> None:
+    rows = {"midpointMjdTai": [60000.0] * 2, "diaSourceId": [1, 2], "ra": [1.0] * 2, "decl": [2.0] * 2}
+    rows |= {"band": ["g"] * 2, "psfFlux": [3.0] * 2, "psfFluxErr": [0.5] * 2}
+    ids = pa.array([float((1 << 53) + 2), 7.0])
+    pq.write_table(pa.table({"diaObjectId": ids, **rows}), tmp_path / "diaSources.parquet")
+    with pytest.raises(InputError, match="column diaObjectId is double, which has lost digits of whole numbers"):
+        read(tmp_path / "diaSources.parquet")
+
+
 def test_packets_of_one_survey_are_none_of_another(tmp_path: Path) -> None:
     avro(tmp_path / "a.avro", packet(source(60001.0, 1, band="g")))
     with pytest.raises(InputError, match="no alert packet of ztf: it has no 'candidate'"):
