@@ -16,7 +16,7 @@ from farm.cli.app import app
 from farm.errors import Exit, InputError
 from farm.seed import driver
 from farm.seed.rows import Rows
-from features import survey
+from features import DEFAULT, survey
 from features.htm import htm_id
 
 ROOT = Path(__file__).parents[2]
@@ -57,7 +57,8 @@ def test_every_column_of_every_row_arrives(keyspace: str) -> None:
 
 @pytest.mark.lab
 def test_the_verb_fills_every_table_where_all_are_asked_for(provisioned: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    with own_keyspace(tables=driver.SURVEY.tables) as empty:
+    tables = survey(DEFAULT).tables
+    with own_keyspace(tables=tables) as empty:
         monkeypatch.setattr(driver, "seed", partial(driver.seed, keyspace=empty))
         typed = ["lab", "seed", "--objects", "1500", "--all-tables"]
         ended = CliRunner().invoke(app, typed)
@@ -66,7 +67,7 @@ def test_the_verb_fills_every_table_where_all_are_asked_for(provisioned: None, m
         again = CliRunner().invoke(app, typed)
         assert isinstance(again.exception, InputError)
         with admin(empty) as table:
-            for each in driver.SURVEY.tables:
+            for each in tables:
                 assert table.execute(f"SELECT COUNT(*) FROM {empty}.{each.name}")[0][0] > 0, each.name
 
 
