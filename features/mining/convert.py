@@ -107,14 +107,14 @@ def require_names(names: Iterable[Any], key: str) -> None:
 def _array(values: Any, name: str) -> pa.Array:
     """As Arrow has them by themselves. Raises UnfitError, which names the value where it is one."""
     try:
-        if isinstance(values, np.ndarray):
-            return _of_array(values)
-        made = _of_list(values)
+        made = _of_array(values) if isinstance(values, np.ndarray) else _of_list(values)
     except Exception as error:
         shown = f"{_shown(values[0])}: " if len(values) == 1 else ""
         raise UnfitError(f"{shown}{error}", name) from None
-    if len(kinds := kinds_of(values) if _mixes(_leaf(made.type)) else ()) > 1:
+    is_listed = not isinstance(values, np.ndarray)
+    if is_listed and _mixes(_leaf(made.type)) and len(kinds := kinds_of(values)) > 1:
         raise UnfitError(f"values of unlike kinds: {', '.join(sorted(kinds))}", name)
+    _require_years(made, name)
     return made
 
 
@@ -133,6 +133,24 @@ def _of_list(values: Sequence[Any]) -> pa.Array:
         if not all(value is None or isinstance(value, int) for value in values):
             raise
         return pa.array(values, pa.uint64())
+
+
+_A_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+_YEARS = [int(np.datetime64(day, "s").astype(int)) for day in ("0001-01-01", "10000-01-01")]
+
+
+def _require_years(made: pa.Array, name: str) -> None:
+    """Raises UnfitError for a time before the year 1 or after 9999: neither Parquet nor CSV nor Python has them all."""
+    while pa.types.is_list(made.type):
+        made = made.flatten()
+    if pa.types.is_date32(made.type):
+        made = made.cast(pa.timestamp("s"))
+    if not pa.types.is_timestamp(made.type):
+        return
+    found = pc.min_max(made.cast(pa.int64())).as_py()
+    unit = _A_SECOND[made.type.unit]
+    if found["min"] is not None and not _YEARS[0] * unit <= found["min"] <= found["max"] < _YEARS[1] * unit:
+        raise UnfitError("a time before the year 1 or after 9999", name)
 
 
 def _mixes(kind: pa.DataType) -> bool:

@@ -41,7 +41,7 @@ def kinds_of(values: Iterable[Any]) -> set[str]:
     """Of what was kept, in all lists: days, points of time with a zone or without, other types by name."""
     found = set[str]()
     for value in values:
-        if isinstance(value, list | np.ndarray):
+        if isinstance(value, list):
             found |= kinds_of(value)
         elif isinstance(value, datetime.datetime):
             found.add("time with a zone" if value.tzinfo else "time without a zone")
@@ -85,7 +85,7 @@ def _array(array: Any, name: Any, level: int) -> Any:
 
 
 def _scalar(value: Any) -> Any:
-    """numpy's as Python's; a time stays what it is, as its unit would be lost, and years beyond Python's."""
+    """numpy's as Python's; a time stays what it is, as its unit would be lost, and a day that Python has as an int."""
     if value.dtype.kind not in "mM":
         return value.tolist()
     if value.dtype.str[1:] not in ("M8[D]", "M8[W]", "M8[M]", "M8[Y]"):

@@ -279,6 +279,16 @@ def test_a_value_that_ends_programs_when_it_is_shown_costs_its_object(tmp_path: 
     assert blamed(replies).keys() == {"b"}
 
 
+def test_a_process_that_ends_while_the_function_has_nothing_is_told_so(tmp_path: Path) -> None:
+    text = (
+        "import os\n\nfrom features.mining import convert\n\nconvert.fitted = lambda *_: os._exit(3)\n\n"
+        "@light_curve(columns='jd')\ndef f(curve):\n    yield {'n': 1}\n"
+    )
+    said = "cannot be used: the process of the function ended with exit code 3, twice while f had no light curve: look"
+    with guard_of(tmp_path, text) as guarded, pytest.raises(InputError, match=said):
+        mined(guarded, "ab")
+
+
 def test_types_are_those_of_the_first_objects_together_whoever_died_among_them(tmp_path: Path) -> None:
     text = (
         "import os\n\n@light_curve(columns='jd')\ndef f(curve):\n"

@@ -241,20 +241,39 @@ def test_a_fraction_with_more_digits_than_a_decimal_has_costs_its_object(kind: s
     assert {str(row["x"]) for row in rows(found)} == {str([decimal.Decimal("1.3")] if "list" in kind else "1.3")}
 
 
-@pytest.mark.parametrize("written", ["20000-01-01", "-0044-03-15", "2020-01-01", "NaT"])
+@pytest.mark.parametrize("written", ["0001-01-01", "2020-01-01", "9999-12-31", "NaT"])
 @pytest.mark.parametrize("made", [lambda day: day, np.array])
-def test_a_day_of_any_year_is_a_day(written: str, made: Callable[[Any], Any]) -> None:
+def test_a_day_is_a_day(written: str, made: Callable[[Any], Any]) -> None:
     day = np.datetime64(written, "D")
-    wanted = None if written == "NaT" else int(day.astype(int))
-    (single,) = one(lambda _: {"x": made(day)}, x="date32").rows
-    assert single["x"].cast(pa.int32()).to_pylist() == [wanted] * len(NAMES)
+    (single,) = one(lambda _: {"x": made(day)}).rows
+    assert single["x"].to_pylist() == [day.tolist()] * len(NAMES)
     (listed,) = one(lambda _: {"x": [made(day)]}, x="list<date32>").rows
-    assert listed["x"].cast(pa.list_(pa.int32())).to_pylist() == [[wanted]] * len(NAMES)
+    assert listed["x"].to_pylist() == [[day.tolist()]] * len(NAMES)
+
+
+@pytest.mark.parametrize(
+    "value", [np.datetime64("20000-01-01"), np.datetime64("-0044-03-15"), np.datetime64("10000-01-01T00", "us"),
+              np.datetime64(2**62, "s"), np.datetime64(-(2**62), "ms")]
+)  # fmt: skip
+@pytest.mark.parametrize("made", [lambda value: value, lambda value: [value], lambda value: np.array([value])])
+def test_a_time_that_not_every_file_holds_costs_its_object(value: Any, made: Callable[[Any], Any]) -> None:
+    good = np.zeros(1, value.dtype)[0]
+    found = one(lambda curve: {"x": made(value if curve.id == "o3" else good)})
+    assert [row["objectId"] for row in rows(found)] == [name for name in NAMES if name != "o3"]
+    assert (found.failed, "a time before the year 1 or after 9999" in told(found)) == (1, True)
+    assert many(lambda part: {"x": np.full(len(part), value)}).failed == len(NAMES)
 
 
 def test_times_in_arrays_of_arrays_are_times() -> None:
     found = many(lambda part: {"x": np.full((len(part), 2), "2020-01-01T00:00:00", "M8[us]")})
     assert rows(found)[0]["x"] == [datetime.datetime(2020, 1, 1)] * 2
+
+
+def test_of_masked_times_some_are_missing() -> None:
+    found = many(lambda part: {"x": np.ma.array(np.zeros(len(part), "M8[us]"), mask=np.arange(len(part)) > 0)})
+    assert [row["x"] for row in rows(found)] == [datetime.datetime(1970, 1, 1), *[None] * 5]
+    listed = rows(one(lambda _: {"x": np.ma.array(np.zeros(2, "M8[us]"), mask=[False, True])}))
+    assert listed[0]["x"] == [datetime.datetime(1970, 1, 1), None]
 
 
 NOON = datetime.datetime(2020, 1, 1, 12)
