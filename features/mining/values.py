@@ -16,6 +16,7 @@ DEPTH = 32
 """Levels of lists in lists: libraries that read a table end at about as many, some of them by a crash."""
 _PLAIN = frozenset({float, int, str, bool, bytes, type(None)})
 _SINGLE = (float, int, str, bytes, datetime.date, datetime.time, datetime.timedelta, Decimal)
+_TIMES = (np.datetime64, np.timedelta64, datetime.date)
 _KINDS = "biufSUmMOT"
 """Of numpy's types: no complex numbers, and none with fields; ``g``, which is longer than a double, neither."""
 
@@ -44,7 +45,7 @@ def kinds_of(values: Iterable[Any]) -> set[str]:
         if isinstance(value, list):
             found |= kinds_of(value)
         elif isinstance(value, datetime.datetime):
-            found.add("time with a zone" if value.tzinfo else "time without a zone")
+            found.add("time with a zone" if value.tzinfo is not None else "time without a zone")
         elif isinstance(value, np.datetime64 | datetime.date):
             is_day = isinstance(value, datetime.date) or np.datetime_data(value.dtype)[0] == "D"
             found.add("day" if is_day else "time without a zone")
@@ -59,7 +60,10 @@ def _kept(value: Any, name: Any, level: int = 0) -> Any:
     if value is np.ma.masked:
         return None
     if isinstance(value, np.generic):
-        return _scalar(_of_a_kind(value, name))
+        made = _scalar(value)
+        if type(made) in _PLAIN or isinstance(made, _TIMES):
+            return made
+        raise _unknown(value, name)
     if isinstance(value, _SINGLE):
         return value
     if isinstance(value, bytearray | memoryview):
@@ -68,14 +72,16 @@ def _kept(value: Any, name: Any, level: int = 0) -> Any:
         return _array(value if isinstance(value, np.ndarray) else np.asarray(value), name, level)
     if isinstance(value, Mapping):
         raise UnfitError("a value is a dict: yield its items as columns", str(name))
-    if not isinstance(value, Collection):
+    if not isinstance(value, Collection) or isinstance(value, set | frozenset):  # these are in no order
         raise _unknown(value, name)
     _require_depth(level + 1, name)
     return [each if type(each) in _PLAIN else plain(_kept(each, name, level + 1)) for each in value]
 
 
 def _array(array: Any, name: Any, level: int) -> Any:
-    kind = _of_a_kind(array, name).dtype.kind
+    kind = array.dtype.kind
+    if kind not in _KINDS or array.dtype.char == "g":
+        raise _unknown(array, name)
     if array.ndim == 0:
         if kind == "O":
             raise _unknown(array[()], name)
@@ -93,12 +99,6 @@ def _scalar(value: Any) -> Any:
     day = value.astype("M8[D]")
     made = day.tolist()
     return day if isinstance(made, int) else made
-
-
-def _of_a_kind(value: Any, name: Any) -> Any:
-    if value.dtype.kind not in _KINDS or value.dtype.char == "g":
-        raise _unknown(value, name)
-    return value
 
 
 def _require_depth(level: int, name: Any) -> None:
