@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import features
-from features.errors import GoldenError, InputError
+from features.ending import ended
+from features.errors import InputError
 
 if TYPE_CHECKING:
     from features.batch import Failure, Rows
@@ -25,13 +26,12 @@ BATCH = 4000
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Exit codes: 0, 2 for usage, 13 for a golden set that comes out otherwise, 17 for a bad file."""
-    given = _parser().parse_args(argv)
-    try:
+
+    def run() -> None:
+        given = _parser().parse_args(argv)
         given.run(_survey(given), given)
-    except (InputError, GoldenError) as error:
-        sys.stderr.write(f"{error}\n")
-        return error.exit
-    return 0
+
+    return ended(run)
 
 
 def _survey(given: argparse.Namespace) -> "Survey":

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from features import DEFAULT, SURVEYS, survey
+from features.ending import ended
 from features.errors import InputError
 from features.mining import script
 from features.mining.job import Job, Limits
@@ -46,22 +47,23 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    given = _parser().parse_args(argv)
+    """Exit codes: 0, 2 for usage, 17 for a file or a script that cannot be used."""
+    return ended(lambda: _run(_parser().parse_args(argv)))
+
+
+def _run(given: argparse.Namespace) -> None:
     file, function = given.script
     kind: Literal["csv", "parquet"] = "csv" if given.out.suffix == ".csv" else "parquet"
+    if not given.out.parent.is_dir():
+        raise InputError(f"{given.out} cannot be written: there is no folder {given.out.parent}")
+    job = Job(file.name, function, script.digest(file), given.survey, given.window, kind, Limits())
     try:
-        job = Job(file.name, function, script.digest(file), given.survey, given.window, kind, Limits())
         done = mine(survey(given.survey), job, file.parent, dict(given.table), given.out)
-    except InputError as error:
-        sys.stderr.write(f"{error}\n")
-        return error.exit
     except OSError as error:
-        sys.stderr.write(f"{given.out} cannot be written: {error.strerror or error}\n")
-        return InputError.exit
+        raise InputError(f"{given.out} cannot be written: {error.strerror or error}") from None
     for each in done.kinds:
         sys.stderr.write(f"{each.count} objects failed, {each.objects[0]} first: {each.kind}\n{each.traceback}\n")
     sys.stdout.write(f"{done.yielded} rows of {done.objects} objects, {done.failed} failed\n")
-    return 0
 
 
 if __name__ == "__main__":

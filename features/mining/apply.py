@@ -12,7 +12,7 @@ import pyarrow as pa
 from features.curves import LightCurves
 from features.mining import blocks, convert, errors
 from features.mining.blocks import Block, Row
-from features.mining.declare import Miner, each, wide
+from features.mining.declare import Miner, each, given
 from features.mining.errors import Kind
 
 Watch = Callable[[int, int], AbstractContextManager[None]]
@@ -54,7 +54,7 @@ class Applier:
 
     def __call__(self, curves: LightCurves, schema: pa.Schema | None) -> Applied:
         self._failed, self._left, self._spent = {}, 0, None
-        curves = wide(curves)
+        curves = given(curves)
         found = self._halved(curves, 0, len(curves)) if self.miner.each == "batch" else self._one_by_one(curves)
         tables, unfit = convert.fitted(found, schema, self.key)
         for name, error in unfit:
@@ -63,8 +63,8 @@ class Applier:
             tables = [convert.without(rows, {name for name, _ in unfit}) for rows in tables]
         if schema is not None and tables:
             tables = [pa.concat_tables(tables)]
-        given = self._spent[0] if self._spent else len(curves) - self._left
-        return Applied(tables, errors.merged([*self._failed.values()]), len(self._failed), given, self._spent)
+        done = self._spent[0] if self._spent else len(curves) - self._left
+        return Applied(tables, errors.merged([*self._failed.values()]), len(self._failed), done, self._spent)
 
     def _one_by_one(self, curves: LightCurves) -> list[Block]:
         rows = list[Row]()
@@ -91,7 +91,7 @@ class Applier:
         if self._over():
             self._left += high - low
             return []
-        part = curves if high - low == len(curves) else curves.take(slice(low, high))
+        part = curves.take(slice(low, high))
         try:
             with self.watch(low, high):
                 return [*blocks.of_many(self.miner(part), self.key, part)]

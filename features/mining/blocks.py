@@ -1,6 +1,7 @@
 """What a function yields, as blocks of rows: dicts, a row each, or columns of many rows. Each row has its object's key.
 
-What is no row is refused here, while the function has the object, so that it counts as its error.
+What is no row is refused here, and its values are copied, while the function has the object: what is wrong with them
+counts as its error, and what it does to them later changes nothing.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,6 +12,7 @@ import numpy as np
 
 from features.curves import LightCurves
 from features.mining.errors import UnfitError
+from features.mining.values import kept, plain
 
 Row = Mapping[str, Any]
 _LIKE = "yield dicts, a row each, such as {'magnitude': 17.2}"
@@ -33,7 +35,7 @@ class Rows:
         return [*dict.fromkeys(name for row in self.rows for name in row)]
 
     def column(self, name: str) -> Sequence[Any]:
-        return [_plain(row.get(name)) for row in self.rows]
+        return [plain(row.get(name)) for row in self.rows]
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,7 @@ class Columns:
         return [*self.columns]
 
     def column(self, name: str) -> Any:
-        values = self.columns[name]
-        return values if isinstance(values, np.ndarray) else [_plain(value) for value in values]
+        return self.columns[name]
 
 
 Block = Rows | Columns
@@ -62,20 +63,19 @@ Block = Rows | Columns
 
 def of_one(returned: Any, key: str, name: Any) -> list[Row]:
     """Rows of the light curve ``name``. Raises UnfitError for what is none."""
-    return [{key: name, **row} if key not in row else _own(row, key, name) for row in _each(returned)]
+    return [{**_own(kept(row), key, name), key: name} for row in _each(returned)]
 
 
 def of_many(returned: Any, key: str, curves: LightCurves) -> Iterator[Block]:
     """Blocks of a batch. Raises UnfitError for what is none, or has rows of objects that the batch has not."""
-    known, single = set(curves.object_id.tolist()), list[Row]()
+    known, single = {name: name for name in curves.object_id.tolist()}, list[Row]()
     for row in _each(returned):
-        values = {name: _values(value) for name, value in row.items()}
-        if key in row and not _is_column(values[key]):
-            _require([values[key]], known, key)
-            single.append(values)
-        elif key in row:
-            _require(_listed(values[key]), known, key)
-            yield _columns(values, len(values[key]))
+        values = kept(row)
+        if key in values and not _is_column(values[key]):
+            single.append({**values, key: _names([values[key]], known, key)[0]})
+        elif key in values:
+            names = _names(plain(values[key]), known, key)
+            yield _columns({**values, key: names}, len(names))
         elif any(_is_column(value) for value in values.values()):
             yield _columns({key: curves.object_id, **values}, len(curves))
         else:
@@ -102,31 +102,28 @@ def _each(returned: Any) -> Iterable[Row]:
 
 
 def _own(row: Row, key: str, name: Any) -> Row:
-    if row[key] != name:
+    if key in row and _exact(row[key], name, key) != name:
         raise UnfitError(f"a row says {row[key]!r}, and the light curve is that of {name!r}: leave it out", key)
     return row
 
 
-def _require(keys: Sequence[Any], known: set[Any], key: str) -> None:
-    if not known.issuperset(keys):
-        foreign = next(each for each in keys if each not in known)
-        raise UnfitError(f"{foreign!r} is none of the batch's objects", key)
+def _names(keys: Sequence[Any], known: Mapping[Any, Any], key: str) -> list[Any]:
+    """The objects' own ids, of the type that they have."""
+    like = next(iter(known), None)
+    if foreign := [each for each in keys if _exact(each, like, key) not in known]:
+        raise UnfitError(f"{foreign[0]!r} is none of the batch's objects", key)
+    return [known[each] for each in keys]
 
 
-def _values(value: Any) -> Any:
-    """Of a batch: an array or list as it is, what is like an array as one, everything else as a single value."""
-    is_like = hasattr(value, "__array__") and not isinstance(value, np.ndarray | np.generic)
-    made = np.asarray(value) if is_like else value
-    return made[()] if isinstance(made, np.ndarray) and made.ndim == 0 else made
+def _exact(said: Any, like: Any, key: str) -> Any:
+    """Raises UnfitError for an id that is equal to a whole number and none: of two long ones a float makes one."""
+    if isinstance(like, int) and isinstance(said, float | bool):
+        raise UnfitError(f"{said!r} is of type {type(said).__name__}, and the objects' ids are whole numbers", key)
+    return said
 
 
 def _is_column(value: Any) -> bool:
-    return isinstance(value, np.ndarray | list | tuple)
-
-
-def _listed(values: Any) -> Sequence[Any]:
-    listed: Sequence[Any] = values.tolist() if isinstance(values, np.ndarray) else values
-    return listed
+    return isinstance(value, np.ndarray | list)
 
 
 def _columns(values: Mapping[str, Any], size: int) -> Columns:
@@ -134,17 +131,3 @@ def _columns(values: Mapping[str, Any], size: int) -> Columns:
     if other := {name: len(value) for name, value in values.items() if _is_column(value) and len(value) != size}:
         raise UnfitError(f"arrays of unlike lengths: {other}, where there are {size} objects or keys")
     return Columns({name: value if _is_column(value) else [value] * size for name, value in values.items()})
-
-
-def _plain(value: Any) -> Any:
-    """numpy's values as Python's; of times their unit stays."""
-    if value is np.ma.masked:
-        return None
-    if not isinstance(value, np.generic | np.ndarray):
-        return value
-    if value.dtype.kind not in "mM":
-        return value.tolist()
-    if isinstance(value, np.ndarray):
-        return [_plain(each) for each in value]
-    is_day = value.dtype.str[1:] in ("M8[D]", "M8[W]", "M8[M]", "M8[Y]")
-    return value.astype("M8[D]").tolist() if is_day else value

@@ -1,7 +1,6 @@
 """Blocks of rows as Arrow tables, without changing a value: what does not fit costs its object, and nothing else."""
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
 from typing import Any, TypeVar
 
 import numpy as np
@@ -10,10 +9,11 @@ import pyarrow.compute as pc
 
 from features.mining.blocks import Block
 from features.mining.errors import UnfitError
+from features.mining.values import kinds_of, plain
 
 SHOWN = 80
 """Characters of a value that does not fit."""
-Unfit = tuple[Any, Exception]
+Unfit = tuple[Any, BaseException]
 """The key of a row, and why it does not fit."""
 Part = TypeVar("Part", Block, pa.Table)
 
@@ -24,7 +24,7 @@ def fitted(blocks: Iterable[Block], into: pa.Schema | None, key: str) -> tuple[l
     def made(block: Block) -> pa.Table:
         return _natural(block, key) if into is None else _declared(block, into)
 
-    return _each(blocks, made, lambda block: block.column(key)[0], lambda block, part: block.take(part))
+    return _each(blocks, made, lambda block: block.column(key)[0], lambda block, part: block.take(part), BaseException)
 
 
 def refitted(tables: Iterable[pa.Table], into: pa.Schema) -> tuple[list[pa.Table], list[Unfit]]:
@@ -41,7 +41,7 @@ def refitted(tables: Iterable[pa.Table], into: pa.Schema) -> tuple[list[pa.Table
     def take(table: pa.Table, part: slice) -> pa.Table:
         return table.slice(part.start, part.stop - part.start)
 
-    return _each(tables, made, lambda table: table[0][0].as_py(), take)
+    return _each(tables, made, lambda table: table[0][0].as_py(), take, Exception)
 
 
 def without(table: pa.Table, names: Iterable[Any]) -> pa.Table:
@@ -55,8 +55,12 @@ def _each(
     made: Callable[[Part], pa.Table],
     name: Callable[[Part], Any],
     take: Callable[[Part, slice], Part],
+    caught: type[BaseException],
 ) -> tuple[list[pa.Table], list[Unfit]]:
-    """Each part as a table; of one that does not fit, its halves, down to the row at fault."""
+    """Each part as a table; of one that does not fit, its halves, down to the row at fault.
+
+    Of what a function yielded methods of its own may be called, as ``__repr__``, which raise what they like.
+    """
     tables, unfit = list[pa.Table](), list[Unfit]()
     waiting = [part for part in parts if len(part)][::-1]
     while waiting:
@@ -64,7 +68,7 @@ def _each(
         size = len(part)
         try:
             tables.append(made(part))
-        except Exception as error:  # pyarrow raises what it likes: OverflowError, UnicodeEncodeError, its own
+        except caught as error:  # pyarrow raises what it likes, too: OverflowError, UnicodeEncodeError, its own
             if size <= 1:
                 unfit.append((name(part), error))
             else:
@@ -103,20 +107,20 @@ def require_names(names: Iterable[Any], key: str) -> None:
 def _array(values: Any, name: str) -> pa.Array:
     """As Arrow has them by themselves. Raises UnfitError, which names the value where it is one."""
     try:
-        if isinstance(values, np.ndarray):
-            return _of_array(values)
-        made = _of_list(values)
+        made = _of_array(values) if isinstance(values, np.ndarray) else _of_list(values)
     except Exception as error:
         shown = f"{_shown(values[0])}: " if len(values) == 1 else ""
         raise UnfitError(f"{shown}{error}", name) from None
-    if pa.types.is_date(made.type) and any(isinstance(value, datetime) for value in values):
-        raise UnfitError("days beside points of time", name)
+    is_listed = not isinstance(values, np.ndarray)
+    if is_listed and _mixes(_leaf(made.type)) and len(kinds := kinds_of(values)) > 1:
+        raise UnfitError(f"values of unlike kinds: {', '.join(sorted(kinds))}", name)
+    _require_years(made, name)
     return made
 
 
 def _of_array(values: Any) -> pa.Array:
     if values.ndim > 1:
-        return pa.array(values.tolist())
+        return pa.array(plain(values))
     native = values if values.dtype.isnative else values.astype(values.dtype.newbyteorder("="))
     mask = np.ma.getmaskarray(native) if isinstance(native, np.ma.MaskedArray) else None
     return pa.array(np.ma.getdata(native), mask=mask)
@@ -131,13 +135,34 @@ def _of_list(values: Sequence[Any]) -> pa.Array:
         return pa.array(values, pa.uint64())
 
 
+_A_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+_YEARS = [int(np.datetime64(day, "s").astype(int)) for day in ("0001-01-01", "10000-01-01")]
+
+
+def _require_years(made: pa.Array, name: str) -> None:
+    """Raises UnfitError for a time before the year 1 or after 9999: neither Parquet nor CSV nor Python has them all."""
+    while pa.types.is_list(made.type):
+        made = made.flatten()
+    if pa.types.is_date32(made.type):
+        made = made.cast(pa.timestamp("s"))
+    if not pa.types.is_timestamp(made.type):
+        return
+    found = pc.min_max(made.cast(pa.int64())).as_py()
+    unit = _A_SECOND[made.type.unit]
+    if found["min"] is not None and not _YEARS[0] * unit <= found["min"] <= found["max"] < _YEARS[1] * unit:
+        raise UnfitError("a time before the year 1 or after 9999", name)
+
+
+def _mixes(kind: pa.DataType) -> bool:
+    """Whether Arrow takes other values for such ones, as 1.5 beside days for the second day of 1970."""
+    return bool(pa.types.is_temporal(kind) or pa.types.is_binary(kind))
+
+
 def _of_a_kind(made: pa.Array, name: str) -> pa.Array:
     """Raises UnfitError where its type has no name that a schema could say."""
     inner = made.type
     while pa.types.is_list(inner):
         inner = inner.value_type
-    if pa.types.is_struct(inner):
-        raise UnfitError("a value is a dict: yield its items as columns", name)
     if pa.types.is_decimal(inner):
         raise UnfitError("a Decimal: yield float(...) of it, or declare its digits, as decimal128(20, 4)", name)
     return made
@@ -146,15 +171,16 @@ def _of_a_kind(made: pa.Array, name: str) -> pa.Array:
 def _cast(values: pa.Array, field: pa.Field) -> pa.Array:
     if values.type == field.type:
         return values
-    shown = f"{_shown(values[0].as_py())} " if len(values) == 1 else ""
     if not _alike(values.type, field.type):
-        raise UnfitError(f"{shown}of type {values.type} does not fit {field.type}", field.name)
+        raise UnfitError(f"{_first(values)}of type {values.type} does not fit {field.type}", field.name)
     try:
         made = values.cast(field.type)
     except pa.ArrowException as error:
-        raise UnfitError(f"{shown}does not fit {field.type}: {error}", field.name) from None
+        raise UnfitError(f"{_first(values)}does not fit {field.type}: {error}", field.name) from None
     if _infinite(made) != _infinite(values):
-        raise UnfitError(f"{shown}is too great for {field.type}", field.name)
+        raise UnfitError(f"{_first(values)}is too great for {field.type}", field.name)
+    if not _is_exact(values, made):
+        raise UnfitError(f"{_first(values)}has more digits than {field.type}", field.name)
     return made
 
 
@@ -179,6 +205,23 @@ def _alike(own: pa.DataType, into: pa.DataType) -> bool:
     return any(has(own) and has(into) for has in _ALIKE)
 
 
+def _is_exact(values: pa.Array, made: pa.Array) -> bool:
+    """Whether fractions are as they were; a cast to decimal digits rounds them, and says nothing."""
+    if not (pa.types.is_floating(_leaf(values.type)) and pa.types.is_decimal(_leaf(made.type))):
+        return True
+    wide = _with_leaf(values.type, pa.float64())
+    return bool(made.cast(wide).equals(values.cast(wide)))
+
+
+def _leaf(kind: pa.DataType) -> pa.DataType:
+    """The type of the values in all lists."""
+    return _leaf(kind.value_type) if pa.types.is_list(kind) or pa.types.is_large_list(kind) else kind
+
+
+def _with_leaf(kind: pa.DataType, leaf: pa.DataType) -> pa.DataType:
+    return pa.list_(_with_leaf(kind.value_type, leaf)) if pa.types.is_list(kind) else leaf
+
+
 def _infinite(values: pa.Array) -> int:
     """How many are; a cast to fewer bits makes more of them, and says nothing."""
     while pa.types.is_list(values.type) or pa.types.is_large_list(values.type):
@@ -187,6 +230,11 @@ def _infinite(values: pa.Array) -> int:
         return 0
     wide = values.cast(pa.float64()) if pa.types.is_float16(values.type) else values
     return int(pc.sum(pc.is_inf(wide)).as_py() or 0)
+
+
+def _first(values: pa.Array) -> str:
+    """The value where it is one."""
+    return f"{_shown(values[0].as_py())} " if len(values) == 1 else ""
 
 
 def _shown(value: Any) -> str:

@@ -67,7 +67,7 @@ class LightCurve:
 
     Floating-point columns are float64 with NaN where a value is missing, whole numbers int32 or int64 (float64 with
     NaN where one is missing), text is objects (str, None where missing). ``curve["TABLE.COLUMN"]`` is a column of
-    another table, with as many rows as the object has there. Arrays are views: copy what is to be changed.
+    another table, with as many rows as the object has there. Arrays are read-only: copy what is to be changed.
     """
 
     __slots__ = ("_columns", "_others", "_rows", "id")
@@ -111,10 +111,18 @@ def each(curves: LightCurves) -> Iterable[LightCurve]:
         yield LightCurve(name, slice(starts[at], starts[at + 1]), curves.columns, beside)
 
 
-def wide(curves: LightCurves) -> LightCurves:
-    """The same, columns of single precision widened: a function gets the same wherever they are read from."""
+def given(curves: LightCurves) -> LightCurves:
+    """The same as a function gets it, wherever it is read from: columns of single precision widened, all read-only."""
     columns = {
-        name: values.astype(np.float64, copy=False) if values.dtype.kind == "f" else values
+        name: _read_only(values.astype(np.float64, copy=False) if values.dtype.kind == "f" else values)
         for name, values in curves.columns.items()
     }
-    return replace(curves, columns=columns, others={name: wide(other) for name, other in curves.others.items()})
+    others = {name: given(other) for name, other in curves.others.items()}
+    return replace(curves, object_id=_read_only(curves.object_id), columns=columns, others=others)
+
+
+def _read_only(values: NDArray[Any]) -> NDArray[Any]:
+    """What a function changes in place would else be changed when it is called again, with fewer objects."""
+    view = values.view()
+    view.flags.writeable = False
+    return view

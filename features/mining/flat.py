@@ -10,6 +10,8 @@ import pyarrow.compute as pc
 _NULL = 4
 """Letters of ``None``, which is what Astropy makes of a text that is missing."""
 
+_A_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
+
 
 def schema(own: pa.Schema) -> pa.Schema:
     """Of a CSV file with these columns."""
@@ -53,7 +55,7 @@ def _type(kind: pa.DataType) -> pa.DataType:
 
 def _column(column: pa.ChunkedArray, into: pa.DataType) -> pa.ChunkedArray:
     if pa.types.is_duration(column.type):
-        return pc.divide(column.cast(pa.duration("ns"), safe=False).cast(pa.int64()).cast(into, safe=False), 1e9)
+        return pc.divide(column.cast(pa.int64()).cast(into, safe=False), _A_SECOND[column.type.unit])
     if column.type == into:
         return column
     write = bytes.hex if _is_bytes(column.type) else _json

@@ -182,7 +182,10 @@ class Guard:
         if not since:
             self._ends += 1
             if self._ends > 1:
-                raise InputError(f"the script cannot be used: {why}, and no light curve had been given to it")
+                raise InputError(
+                    f"{self.job.script} cannot be used: {why}, twice while {self.job.function} had no light curve:"
+                    " look at what it starts, and at the types of what it yields"
+                )
             return
         is_one = high - low == 1
         self._split(high if is_one else low, high, keep=low)

@@ -52,6 +52,9 @@ def _replies(curves: LightCurves, guard: Guard) -> Iterator[Reply]:
 
 
 def _curves(survey: Survey, files: Mapping[str, Path]) -> LightCurves:
+    known = [each.name for each in survey.tables]
+    if strange := [name for name in files if name not in known]:
+        raise InputError(f"no table {strange[0]}: the survey {survey.name} has {', '.join(known)}")
     if absent := [name for name in survey.reads if name not in files]:
         raise InputError(f"no file of {', '.join(absent)}: --table {absent[0]}=FILE")
     found = {

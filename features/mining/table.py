@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from features.errors import InputError
 from features.mining import flat
+from features.mining.values import DEPTH
 
 GROUP = 1 << 17
 """Rows of a row group, at most,"""
@@ -62,6 +63,8 @@ def known(kind: pa.DataType) -> pa.DataType:
 
 
 def _type(name: str, told: str) -> pa.DataType:
+    if told.count("list<") > DEPTH:
+        raise InputError(f"the schema says of {name} lists in more than {DEPTH} levels of lists")
     if told.startswith("list<") and told.endswith(">"):
         return pa.list_(_type(name, told[5:-1]))
     if match := re.fullmatch(r"timestamp\[(s|ms|us|ns), tz=([^\]]+)\]", told):

@@ -292,3 +292,16 @@ def test_a_reader_that_has_seen_enough_ends_it_without_a_word() -> None:
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.startswith("# Features of")
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("words", ["hash", "ddl", "docs"])
+def test_a_full_disk_behind_the_output_is_a_sentence(words: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "features", words], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60,
+            check=False,
+        )  # fmt: skip
+    assert (done.returncode, done.stderr) == (
+        17,
+        "the output cannot be written (No space left on device): make room there, or write elsewhere\n",
+    )

@@ -17,7 +17,7 @@ from astropy.table import Table
 
 from farm.journal import Accepted
 from farm.mining import dataset
-from features.mining import table
+from features.mining import flat, table
 
 TYPES = {"n": "int64", "x": "float64", "text": "string", "yes": "bool", "many": "list<float64>", "none": "string",
          "names": "list<string>"}  # fmt: skip
@@ -100,6 +100,13 @@ def test_csv_is_one_table_and_has_lists_as_json(tmp_path: Path, single: bool) ->
     assert (sorted(read["objectId"]), read["x"].sum()) == (names, 1.5)
     query = f"SELECT count(*), sum(x) FROM read_csv('{where}', header=true, types={{'x': 'DOUBLE'}})"
     assert duckdb.sql(query).fetchall() == [(5, 1.5)]
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_csv_has_the_longest_durations_too(unit: str) -> None:
+    longest = pa.array([2**62, None], pa.duration(unit))
+    (found,) = flat.rows(pa.table({"took": longest})).columns
+    assert found.to_pylist() == [2.0**62 / {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[unit], None]
 
 
 def test_csv_has_durations_in_seconds_and_bytes_as_digits(tmp_path: Path) -> None:

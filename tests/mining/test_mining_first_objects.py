@@ -1,6 +1,8 @@
 """A function tried on the first objects of a table, and over files without one."""
 
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -125,6 +127,8 @@ def test_files_are_mined_into_one_file(folder: Path, capsys: pytest.CaptureFixtu
         ({"function": ""}, "is not SCRIPT.py:FUNCTION"),
         ({"words": ("--survey", "nowhere")}, "invalid choice: 'nowhere'"),
         ({"out": "own.py/out.parquet"}, "own.py/out.parquet cannot be written: "),
+        ({"out": "nosuch/out.parquet"}, "nosuch/out.parquet cannot be written: there is no folder "),
+        ({"words": ("--table", "nosuch=x.parquet")}, "no table nosuch: the survey ztf has candidates, noncandidates"),
         ({"function": ":nowhere"}, "has no function nowhere"),
     ],
 )
@@ -140,6 +144,7 @@ def test_what_cannot_be_done_is_told_in_a_sentence(
     assert code != 0
     assert said in told
     assert "Traceback" not in told
+    assert not (folder / "nosuch").exists()
 
 
 def test_what_is_no_regular_file_stays_and_a_link_is_followed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -159,3 +164,17 @@ def test_a_name_that_is_a_folder_is_no_file_for_rows(folder: Path, capsys: pytes
     with pytest.raises(SystemExit):
         locally(folder)
     assert "is no file for rows" in capsys.readouterr().err
+
+
+def test_a_full_disk_behind_the_output_is_a_sentence(folder: Path) -> None:
+    words = [sys.executable, "-m", "features.mining", f"{folder / 'own.py'}:counts",
+             f"--table=candidates={folder / 'c.parquet'}", f"--out={folder / 'out.parquet'}"]  # fmt: skip
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+        quiet = subprocess.run(words, stdout=full, stderr=full, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (
+        17,
+        "the output cannot be written (No space left on device): make room there, or write elsewhere\n",
+    )
+    assert quiet.returncode == 17
+    assert len(pandas.read_parquet(folder / "out.parquet")) == 600

@@ -246,6 +246,49 @@ def test_what_a_function_does_to_the_pipe_or_its_process_costs_its_object(tmp_pa
     assert time.monotonic() - begun < 30
 
 
+ENDS = {
+    "nested": "80",
+    "nested deeper": "20_000",
+    "in itself": "0",
+}
+
+
+@pytest.mark.parametrize("how", ENDS)
+def test_lists_that_libraries_end_at_cost_their_object(tmp_path: Path, how: str) -> None:
+    text = (
+        "@light_curve(columns='jd')\ndef f(curve):\n    value = [1.5]\n    if curve.id == 'b':\n"
+        f"        for _ in range({ENDS[how]}):\n            value = [value]\n"
+        f"        if {how == 'in itself'}:\n            value.append(value)\n"
+        "    yield {'x': value}\n"
+    )
+    with guard_of(tmp_path, text) as guarded:
+        replies = mined(guarded, "abc", "d")
+    assert [row["objectId"] for row in rows(replies)] == ["a", "c", "d"]
+    assert blamed(replies) == {"b": "UnfitError, what it yielded as x"}
+
+
+def test_a_value_that_ends_programs_when_it_is_shown_costs_its_object(tmp_path: Path) -> None:
+    text = (
+        "class Ends(float):\n    def __repr__(self):\n        raise SystemExit('on purpose')\n\n"
+        "@light_curve(columns='jd')\ndef f(curve):\n"
+        "    yield {'x': [Ends(1), 'a'] if curve.id == 'b' else [1.5]}\n"
+    )
+    with guard_of(tmp_path, text) as guarded:
+        replies = mined(guarded, "abc", "d")
+    assert [row["objectId"] for row in rows(replies)] == ["a", "c", "d"]
+    assert blamed(replies).keys() == {"b"}
+
+
+def test_a_process_that_ends_while_the_function_has_nothing_is_told_so(tmp_path: Path) -> None:
+    text = (
+        "import os\n\nfrom features.mining import convert\n\nconvert.fitted = lambda *_: os._exit(3)\n\n"
+        "@light_curve(columns='jd')\ndef f(curve):\n    yield {'n': 1}\n"
+    )
+    said = "cannot be used: the process of the function ended with exit code 3, twice while f had no light curve: look"
+    with guard_of(tmp_path, text) as guarded, pytest.raises(InputError, match=said):
+        mined(guarded, "ab")
+
+
 def test_types_are_those_of_the_first_objects_together_whoever_died_among_them(tmp_path: Path) -> None:
     text = (
         "import os\n\n@light_curve(columns='jd')\ndef f(curve):\n"
