@@ -1,15 +1,12 @@
 """How every program of the toolkit ends: one sentence for what a user can act on, and an exit code that means it."""
 
-import errno
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from farm.errors import Exit, FarmError, InputError
-
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
-"""What a file system, or a terminal that is gone, answers where nothing can be written any more."""
+from features.ending import FULL
 
 
 @contextmanager
@@ -52,7 +49,7 @@ def _whole_output() -> Iterator[None]:
     except BrokenPipeError:
         _close()
     except OSError as error:
-        if error.errno not in _FULL:
+        if error.errno not in FULL:
             raise
         _discard()
         place = error.filename or "the output"

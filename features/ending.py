@@ -10,7 +10,7 @@ from features.errors import GoldenError, InputError
 
 CLOSED = 141
 """Exit code where whoever read the output has closed the pipe: 128 + SIGPIPE."""
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 """What a file system, or a terminal that is gone, answers where nothing can be written any more."""
 
 
@@ -37,7 +37,7 @@ def _whole_output() -> Iterator[None]:
         finally:
             sys.stdout.flush()
     except OSError as error:
-        if error.errno != errno.EPIPE and error.errno not in _FULL:
+        if error.errno != errno.EPIPE and error.errno not in FULL:
             raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the interpreter flushes once more at its end
         if error.errno == errno.EPIPE:
