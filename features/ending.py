@@ -31,6 +31,8 @@ def ended(run: Callable[[], None]) -> int:
 @contextmanager
 def _whole_output() -> Iterator[None]:
     """Write out what is buffered, also at SystemExit, while somebody can still answer for it."""
+    if sys.stdout is None:
+        raise InputError("standard output is closed: lead it to a terminal or a file, or to /dev/null")
     try:
         try:
             yield

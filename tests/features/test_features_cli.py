@@ -305,3 +305,9 @@ def test_a_full_disk_behind_the_output_is_a_sentence(words: str) -> None:
         17,
         "the output cannot be written (No space left on device): make room there, or write elsewhere\n",
     )
+
+
+def test_a_closed_output_is_a_sentence() -> None:
+    command = ["/bin/sh", "-c", f"exec {sys.executable} -m features hash >&-"]
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr.startswith("standard output is closed")) == (17, True)
