@@ -11,17 +11,19 @@ from farm.errors import InputError
 class Home:
     """The state of one environment on the head. ``FARM_HOME`` moves all environments elsewhere.
 
-    Every path raises InputError where all of that is no folder.
+    Raises InputError where all of that is no folder.
     """
 
     env: str
 
-    @property
-    def root(self) -> Path:
-        base = Path(os.environ.get("FARM_HOME") or Path.home() / ".farm")
+    def __post_init__(self) -> None:
+        base = self.root.parent
         if os.path.exists(base) and not os.path.isdir(base):  # noqa: PTH110, PTH112 - no error where one may not look
             raise InputError(f"{base} is no folder, and farm keeps its state there: name one in FARM_HOME")
-        return base / self.env
+
+    @property
+    def root(self) -> Path:
+        return Path(os.environ.get("FARM_HOME") or Path.home() / ".farm") / self.env
 
     @property
     def key(self) -> Path:

@@ -219,10 +219,11 @@ def load(name: str) -> Inventory:
 
     The project is the nearest folder upwards with an ansible.cfg, and else the one that this package stands in.
     Raises InventoryError for an inventory that is unknown, empty or unreadable, LabError where it is the lab's and the
-    lab's bridge is not there.
+    lab's bridge is not there, InputError where the farm's home is no folder.
     """
     path = _find(name)
     env = _named(path)
+    Home(env)
     data = _list(path)
     hosts = data["_meta"]["hostvars"]
     if not any(group.get("hosts") for key, group in data.items() if key != "_meta"):
