@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from farm.errors import Exit, FarmError, InputError
-from features.ending import FULL
+from features.ending import discard, whole_output
+from features.errors import InputError as CannotWriteError
 
 
 @contextmanager
@@ -38,32 +39,15 @@ def _say(text: str) -> None:
 
 @contextmanager
 def _whole_output() -> Iterator[None]:
-    """Write out what is buffered, also at SystemExit, while somebody can still answer for it."""
-    if sys.stdout is None:
-        raise InputError("standard output is closed: lead it to a terminal or a file, or to /dev/null")
     try:
-        try:
+        with whole_output():
             yield
-        finally:
-            sys.stdout.flush()
+    except CannotWriteError as error:
+        raise InputError(str(error)) from None
     except BrokenPipeError:
-        _close()
-    except OSError as error:
-        if error.errno not in FULL:
-            raise
-        _discard()
-        place = error.filename or "the output"
-        raise InputError(f"{place} cannot be written ({error.strerror}): make room there, or write elsewhere") from None
+        sys.exit(Exit.CLOSED)
     except SystemExit as end:
         if not isinstance(end.__context__, BrokenPipeError):  # click and rich turn it into exit code 1
             raise
-        _close()
-
-
-def _close() -> None:
-    _discard()
-    sys.exit(Exit.CLOSED)
-
-
-def _discard() -> None:
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the interpreter flushes once more at its end
+        discard()
+        sys.exit(Exit.CLOSED)

@@ -9,8 +9,9 @@ from farm.errors import Exit
 
 PASSED_ON = {
     "farm/cli/run.py:run",  # of functions in TOLD
+    "farm/ending.py:_whole_output",  # an InputError of features
     "farm/lab/machine.py:require",  # of functions in TOLD, too
-    "farm/mining/run.py:_digest",  # an InputError of features
+    "farm/mining/run.py:_digest",  # another one
     "farm/mining/trial.py:_read",  # of mine_objects on a worker
     "features/__main__.py:_survey",
     "features/rebuild/main.py:work",

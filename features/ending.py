@@ -17,7 +17,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 def ended(run: Callable[[], None]) -> int:
     """Run it; returns the exit code."""
     try:
-        with _whole_output():
+        with whole_output():
             run()
     except (InputError, GoldenError) as error:
         with suppress(OSError):  # standard error may lead where the output does
@@ -29,8 +29,12 @@ def ended(run: Callable[[], None]) -> int:
 
 
 @contextmanager
-def _whole_output() -> Iterator[None]:
-    """Write out what is buffered, also at SystemExit, while somebody can still answer for it."""
+def whole_output() -> Iterator[None]:
+    """Write out what is buffered, also at SystemExit, while somebody can still answer for it.
+
+    Raises BrokenPipeError where whoever read it has closed the pipe, InputError where it is closed or cannot be
+    written, as to a full disk.
+    """
     if sys.stdout is None:
         raise InputError("standard output is closed: lead it to a terminal or a file, or to /dev/null")
     try:
@@ -41,8 +45,13 @@ def _whole_output() -> Iterator[None]:
     except OSError as error:
         if error.errno != errno.EPIPE and error.errno not in FULL:
             raise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the interpreter flushes once more at its end
+        discard()
         if error.errno == errno.EPIPE:
             raise
-        said = f"the output cannot be written ({error.strerror}): make room there, or write elsewhere"
-        raise InputError(said) from None
+        place = error.filename or "the output"
+        raise InputError(f"{place} cannot be written ({error.strerror}): make room there, or write elsewhere") from None
+
+
+def discard() -> None:
+    """Lead standard output nowhere, for the interpreter flushes it once more at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

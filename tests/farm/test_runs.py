@@ -1,14 +1,17 @@
 """Run ids and folders."""
 
 import errno
+import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from command import farm
+from command import ROOT, farm
 
 from farm import runs
-from farm.errors import Exit, InventoryError, RunError
+from farm.errors import Exit, InputError, InventoryError, RunError
 from farm.home import Home
 from farm.inventory import known
 from farm.summary import overview
@@ -127,6 +130,28 @@ def test_a_home_that_is_a_file_is_a_sentence(verb: str, tmp_path: Path) -> None:
     said = farm(verb, FARM_HOME=str(tmp_path / "file"))
     assert (said.code, said.stdout) == (Exit.INPUT, "")
     assert said.stderr == f"farm: {tmp_path}/file is no folder, and farm keeps its state there: name one in FARM_HOME\n"
+
+
+@pytest.mark.parametrize("verb", ["runs", "status", "workers", "doctor", "cancel last", "rebuild"])
+def test_a_home_that_is_somebody_elses_is_a_sentence(verb: str, tmp_path: Path) -> None:
+    tmp_path.chmod(0)
+    words = [Path(sys.executable).with_name("farm"), *verb.split()]
+    if os.geteuid() == 0:
+        os.chown(tmp_path, 65534, 65534)
+        words = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", *words]
+    said = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    tmp_path.chmod(0o700)
+    assert (said.returncode, said.stdout) == (Exit.INPUT, "")
+    assert said.stderr == (
+        f"farm: {tmp_path} cannot be read (Permission denied), and farm keeps its state there:"
+        " run farm as the user whose it is, or name another folder in FARM_HOME\n"
+    )
+
+
+def test_a_home_that_cannot_be_made_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FARM_HOME", "/proc/1/farm")
+    with pytest.raises(InputError, match="/proc/1/farm/lab cannot be made"):
+        Home("lab").make()
 
 
 def test_what_is_no_run_is_not_listed() -> None:
