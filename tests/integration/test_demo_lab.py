@@ -28,7 +28,9 @@ def lent(provisioned: None) -> Iterator[None]:
 
 
 def test_the_demo_ends_with_every_row_equal_on_two_nodes(lent: None) -> None:
-    made = subprocess.run(["make", "--dry-run", "demo"], cwd=ROOT, capture_output=True, text=True, check=True)
+    made = subprocess.run(
+        ["make", "--no-print-directory", "--dry-run", "demo"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     assert made.stdout.splitlines()[-1].split()[-2:] == [".venv/bin/farm", "demo"]
     done = farm("demo", timeout=800)
     assert done.code == 0, done.stderr

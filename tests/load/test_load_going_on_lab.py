@@ -109,6 +109,17 @@ def test_a_loader_killed_at_five_random_moments_goes_on_each_time(case: Prepared
     require_as_undisturbed(case, run(case.parts, case.option_file))
 
 
+def test_a_table_that_gets_a_column_and_an_index_meanwhile_is_loaded_all_the_same(case: Prepared) -> None:
+    loader, changed = start(case.parts, case.option_file, "--max-rate=400"), 0
+    while loader.poll() is None:
+        case.own.sql("ALTER TABLE objects ADD COLUMN noted INT NULL, ADD INDEX noted (noted)", "g2")
+        case.own.sql("ALTER TABLE objects DROP COLUMN noted", "g2")
+        changed += 1
+    last = ended(loader)
+    assert changed > 5
+    require_as_undisturbed(case, last)
+
+
 @pytest.mark.parametrize("resumed", [False, True])
 def test_a_load_that_the_table_has_forgotten_is_undone_whole(case: Prepared, resumed: bool) -> None:
     assert run(case.parts, case.option_file, dies="merged").code == -signal.SIGKILL
