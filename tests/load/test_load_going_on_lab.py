@@ -115,8 +115,9 @@ def test_a_table_that_gets_a_column_and_an_index_meanwhile_is_loaded_all_the_sam
         case.own.sql("ALTER TABLE objects ADD COLUMN noted INT NULL, ADD INDEX noted (noted)", "g2")
         case.own.sql("ALTER TABLE objects DROP COLUMN noted", "g2")
         changed += 1
+        time.sleep(0.5)
     last = ended(loader)
-    assert changed > 5
+    assert changed > 3
     require_as_undisturbed(case, last)
 
 
