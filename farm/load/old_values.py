@@ -1,8 +1,8 @@
 """Old values of rows: as the server hands them over before a change, and as an undo loads them again. Pure.
 
-Numbers come as the bits of doubles, since printing them would cost the server more than the change: ``POINT(x, y)`` is
-9 bytes (SRID and header of well-known binary, OGC 06-103r4) and those of both. Behind the points stand which columns
-are NULL, the key and the texts, the latter two as hexadecimal digits. Rows stand one after another, ``;`` between them.
+Numbers come as points (``packed``), since printing them would cost the server more than the change. Behind these stand
+which columns are NULL, the key and the texts, the latter two as hexadecimal digits. Rows stand one after another, ``;``
+between them.
 """
 
 import struct
@@ -10,10 +10,8 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from farm.load.columns import kind
+from farm.load.packed import HALF, HEADER, POINT, halves, points
 from features.declare import Feature
-
-_HEADER, _POINT = 9, 25
-_HALF = 2**32
 
 
 def expression(key: str, guards: Sequence[str], columns: Sequence[tuple[Feature, str]]) -> str:
@@ -22,11 +20,10 @@ def expression(key: str, guards: Sequence[str], columns: Sequence[tuple[Feature,
     ``guards``: SQL of the numbers that say how far the row will be.
     """
     numbers = [f"COALESCE({each}, 0)" for each in guards]
-    numbers += chain.from_iterable(_halves(feature, value) for feature, value in columns if feature.width is None)
-    points = [f"POINT({one}, {other})" for one, other in zip(numbers[::2], [*numbers[1::2], "0"], strict=False)]
+    numbers += chain.from_iterable(halves(feature.sql, value) for feature, value in columns if feature.width is None)
     nulls = [f"ISNULL({value})" for _, value in columns]
     texts = [f"',', HEX(COALESCE({value}, ''))" for feature, value in columns if feature.width is not None]
-    return f"CONCAT({', '.join((*points, *nulls, f'HEX({key})', *texts))})"
+    return f"CONCAT({', '.join((*points(numbers), *nulls, f'HEX({key})', *texts))})"
 
 
 def lines(kept: bytes, guards: int, columns: Sequence[Feature]) -> Iterator[str]:
@@ -34,10 +31,10 @@ def lines(kept: bytes, guards: int, columns: Sequence[Feature]) -> Iterator[str]
 
     Every number is the same again when MariaDB reads it.
     """
-    points = _points(guards, columns)
-    for row in _rows(kept, points):
-        numbers = chain.from_iterable(struct.unpack_from("<dd", row, at * _POINT + _HEADER) for at in range(points))
-        rest = row[points * _POINT :].decode("ascii")
+    pairs = _pairs(guards, columns)
+    for row in _rows(kept, pairs):
+        numbers = chain.from_iterable(struct.unpack_from("<dd", row, at * POINT + HEADER) for at in range(pairs))
+        rest = row[pairs * POINT :].decode("ascii")
         nulls, (key, *texts) = rest[: len(columns)], rest[len(columns) :].split(",")
         further = [repr(next(numbers)) for _ in range(guards)]
         yield ",".join((key, *further, *_fields(columns, nulls, numbers, iter(texts))))
@@ -45,19 +42,20 @@ def lines(kept: bytes, guards: int, columns: Sequence[Feature]) -> Iterator[str]
 
 def number(kept: bytes, guards: int, columns: Sequence[Feature]) -> int:
     """How many rows these are; one that was cut short in its numbers does not count."""
-    return sum(1 for _ in _rows(kept, _points(guards, columns)))
+    return sum(1 for _ in _rows(kept, _pairs(guards, columns)))
 
 
-def _points(guards: int, columns: Sequence[Feature]) -> int:
-    numbers = guards + sum(len(_halves(column, "")) for column in columns if column.width is None)
+def _pairs(guards: int, columns: Sequence[Feature]) -> int:
+    """How many points a row has."""
+    numbers = guards + sum(len(halves(column.sql, "")) for column in columns if column.width is None)
     return (numbers + 1) // 2
 
 
-def _rows(kept: bytes, points: int) -> Iterator[bytes]:
+def _rows(kept: bytes, pairs: int) -> Iterator[bytes]:
     """Numbers may hold any byte, what is behind them holds no ``;``."""
     begin = 0
-    while begin + points * _POINT < len(kept):
-        end = kept.find(b";", begin + points * _POINT)
+    while begin + pairs * POINT < len(kept):
+        end = kept.find(b";", begin + pairs * POINT)
         end = len(kept) if end < 0 else end
         yield kept[begin:end]
         begin = end + 1
@@ -68,14 +66,8 @@ def _fields(columns: Sequence[Feature], nulls: str, numbers: Iterator[float], te
         if column.width is not None:
             field = next(texts)
         elif kind(column.sql) == "bigint":
-            field = str(int(next(numbers)) * _HALF + int(next(numbers)))
+            field = str(int(next(numbers)) * HALF + int(next(numbers)))
         else:
             value = next(numbers)
             field = str(int(value)) if "int" in kind(column.sql) else repr(value)
         yield r"\N" if null == "1" else field
-
-
-def _halves(column: Feature, value: str) -> tuple[str, ...]:
-    """A number as doubles that hold it: a bigint takes two."""
-    known = f"COALESCE({value}, 0)"
-    return (f"{known} DIV {_HALF}", f"{known} MOD {_HALF}") if kind(column.sql) == "bigint" else (known,)

@@ -7,7 +7,8 @@ from typing import Any
 from farm.errors import GaleraError
 from farm.galera import Account, Node
 from farm.load.columns import Values, parse
-from farm.load.sql import COLUMNS, TABLE, Merge, by_keys, exact
+from farm.load.packed import is_number, pack, unpack
+from farm.load.sql import COLUMNS, TABLE, Merge, by_keys, name
 from features.schema import alters
 
 
@@ -27,13 +28,17 @@ def lookup(
 ) -> tuple[dict[str, Values], list[int]]:
     """The rows that the table has of at most ``LOOKUP`` ``keys``, and where these stand in ``keys``.
 
-    ``columns``: name and SQL type of those that are read, ``key`` among them. Raises GaleraError for a row of which
-    only the server knows which key it has.
+    ``columns``: name and SQL type of those that are read, ``key`` and a number among them. Raises GaleraError for a
+    row of which only the server knows which key it has.
     """
-    query = by_keys(", ".join(exact(column, sql) for column, sql in columns), key, len(keys))
+    numbers = [(column, sql) for column, sql in columns if is_number(sql)]
+    texts = [(column, sql) for column, sql in columns if not is_number(sql)]
+    packed = pack([(name(column), sql) for column, sql in numbers])
+    query = by_keys(", ".join((packed, *(name(column) for column, _ in texts))), key, len(keys))
     rows = [row for some in node.texts(query, keys, len(keys)) for row in some]
-    texts = list(zip(*rows, strict=True)) or [()] * len(columns)
-    found = {column: parse(sql, some) for (column, sql), some in zip(columns, texts, strict=True)}
+    bits, *fields = list(zip(*rows, strict=True)) or [()] * (len(texts) + 1)
+    found = dict(zip((column for column, _ in numbers), unpack([sql for _, sql in numbers], bits), strict=True))
+    found |= {column: parse(sql, some) for (column, sql), some in zip(texts, fields, strict=True)}
     place = {folded(each): at for at, each in enumerate(keys)}
     there = [place.get(folded(each)) for each in found[key].data.tolist()]
     if None in there:

@@ -19,7 +19,7 @@ WIRE = 1e9 / 8
 """Bytes a second of the head's own link: 1 Gbit/s."""
 REPLICAS_READ = 2
 """Of three, at LOCAL_QUORUM."""
-GATE = 13 / 128_000
+GATE = 5 / 128_000
 """Seconds a row of the comparison before a load: docs/load.md."""
 GENTLE = 50
 """Rows a second of a load beside a pipeline of 200 commits a second: docs/load.md."""

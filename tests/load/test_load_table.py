@@ -12,9 +12,12 @@ from farm.diff import compare as comparing
 from farm.errors import GaleraError
 from farm.galera import Account, Node
 from farm.load.check import check_manifests
+from farm.load.packed import POINT, halves
 from farm.load.table import lookup
 
-KEY = [("objectId", "varchar(16)")]
+READ = [("objectId", "varchar(16)"), ("jdmax", "double")]
+NULL = bytes(POINT) + b"1"
+"""What is packed of a row whose one number is NULL."""
 
 
 @dataclass
@@ -28,24 +31,29 @@ class Table:
         return [(column.name, column.sql) for column in ZTF.columns] if "information_schema" in sql else [(1,)]
 
     def texts(self, sql: str, values: Sequence[Any] = (), size: int = 0) -> Iterator[list[tuple[Any, ...]]]:
-        width = 1 if values == () else len(ZTF.columns)
-        found = self.names if values == () else [each for each in self.names if each[:2] in ("LT", "lt")]
-        yield [(name.encode(), *[None] * (width - 1)) for name in found]
+        if values == ():
+            yield [(name.encode(),) for name in self.names]
+            return
+        numbers = [column.sql for column in ZTF.columns if column.width is None]
+        doubles = sum(len(halves(each, "")) for each in numbers)
+        packed = bytes((doubles + 1) // 2 * POINT) + b"1" * len(numbers)
+        texts = len(ZTF.columns) - len(numbers) - 1
+        yield [(packed, name.encode(), *[None] * texts) for name in self.names if name[:2] in ("LT", "lt")]
 
 
 @pytest.mark.parametrize("name", ["LT0000003", "lt0000003", "LT0000003  ", "L\u0301T0000003", "\uff2cT0000003"])
 def test_a_row_is_found_under_the_name_that_the_table_has(name: str) -> None:
     node = Table([name])
-    node.texts = lambda *_: iter([[(name.encode(),)]])  # type: ignore[method-assign]
-    found, there = lookup(cast(Node, node), "objectId", KEY, ["LT0000002", "LT0000003"])
+    node.texts = lambda *_: iter([[(NULL, name.encode())]])  # type: ignore[method-assign]
+    found, there = lookup(cast(Node, node), "objectId", READ, ["LT0000002", "LT0000003"])
     assert (found["objectId"].data.tolist(), there) == ([name], [1])
 
 
 def test_a_row_under_a_name_that_only_the_server_understands_is_a_sentence() -> None:
     node = Table([])
-    node.texts = lambda *_: iter([[(b"L\x01T3",)]])  # type: ignore[method-assign]
+    node.texts = lambda *_: iter([[(NULL, b"L\x01T3")]])  # type: ignore[method-assign]
     with pytest.raises(GaleraError, match=r"g1 takes the object 'L\\x01T3' of table objects for one of the run's"):
-        lookup(cast(Node, node), "objectId", KEY, ["LT3"])
+        lookup(cast(Node, node), "objectId", READ, ["LT3"])
 
 
 def test_a_comparison_counts_rows_of_odd_names_once(tmp_path: Path) -> None:
