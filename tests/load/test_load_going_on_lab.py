@@ -117,7 +117,7 @@ def test_a_table_that_gets_a_column_and_an_index_meanwhile_is_loaded_all_the_sam
         changed += 1
         time.sleep(0.5)
     last = ended(loader)
-    assert changed > 3
+    assert changed > 1
     require_as_undisturbed(case, last)
 
 
