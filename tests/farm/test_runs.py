@@ -149,8 +149,9 @@ def test_a_home_that_is_somebody_elses_is_a_sentence(verb: str, tmp_path: Path) 
 
 
 def test_a_home_that_cannot_be_made_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FARM_HOME", "/proc/1/farm")
-    with pytest.raises(InputError, match="/proc/1/farm/lab cannot be made"):
+    (tmp_path / "link").symlink_to(tmp_path / "gone")
+    monkeypatch.setenv("FARM_HOME", str(tmp_path / "link"))
+    with pytest.raises(InputError, match=r"link/lab cannot be made \(File exists\)"):
         Home("lab").make()
 
 
