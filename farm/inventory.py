@@ -219,7 +219,7 @@ def load(name: str) -> Inventory:
 
     The project is the nearest folder upwards with an ansible.cfg, and else the one that this package stands in.
     Raises InventoryError for an inventory that is unknown, empty or unreadable, LabError where it is the lab's and the
-    lab's bridge is not there, InputError where the farm's home is no folder.
+    lab's bridge is not there, InputError where the farm's home cannot be used.
     """
     path = _find(name)
     env = _named(path)

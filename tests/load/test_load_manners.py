@@ -25,9 +25,9 @@ from farm.load.sql import names
 
 pytestmark = [pytest.mark.lab, pytest.mark.faults, pytest.mark.timeout(300)]
 ROWS, FILES = 1_000, 4
-TURNS = 5
+TURNS = 3
 """The machine's disk has slow minutes, which strike one measurement of a turn and not the other: a turn is measured
-again, four times at most."""
+again, twice at most."""
 WINDOW, WINDOWS = 2.0, 5
 """Seconds of a window, and how many there are without the load: the median of their 99th percentiles counts."""
 SLOWED = 0.3

@@ -1,11 +1,11 @@
-"""Numbers that a server packs: as it does it, in Python, and unpacked again."""
-
-import struct
+"""Numbers that the server packs, and unpacked again."""
 
 import numpy as np
 import pytest
+from conftest import Own
 
-from farm.load.packed import HALF, is_number, pack, unpack
+from farm.galera import connect, read_account
+from farm.load.packed import is_number, pack, unpack
 
 TYPES = ["double", "float", "bigint(20)", "int(11)"]
 ROWS = [
@@ -16,21 +16,31 @@ ROWS = [
 ]
 
 
-def packed(row: tuple[float | None, ...]) -> bytes:
-    """What the server makes of it: its DIV goes towards zero, and MOD has the sign of what is divided."""
-    real, single, big, whole = (0 if each is None else each for each in row)
-    high = int(abs(big) // HALF) * (-1 if big < 0 else 1)
-    doubles = [float(real), float(single), float(high), float(big - high * HALF), float(whole), 0.0]
-    points = b"".join(bytes(9) + struct.pack("<dd", *doubles[at : at + 2]) for at in range(0, 6, 2))
-    return points + b"".join(b"1" if each is None else b"0" for each in row)
+def literal(value: float | None) -> str:
+    """A number in SQL, a single one with the digits of a double."""
+    return "NULL" if value is None else repr(value if isinstance(value, int) else float(value))
 
 
-@pytest.mark.parametrize("rows", [ROWS, ROWS[:1], []])
-def test_what_was_packed_is_the_same_to_the_last_bit(rows: list[tuple[float | None, ...]]) -> None:
-    found = unpack(TYPES, [packed(row) for row in rows])
-    assert [each.data.dtype for each in found] == [np.float64, np.float32, np.int64, np.int64]
-    back = [tuple(None if values.null[at] else values.data[at] for values in found) for at in range(len(found[0].data))]
-    assert back == rows
+@pytest.mark.lab
+def test_what_the_server_packed_is_the_same_to_the_last_bit(own: Own) -> None:
+    columns = ", ".join(f"c{at} {sql}" for at, sql in enumerate(TYPES))
+    rows = ", ".join(f"({', '.join(map(literal, row))})" for row in ROWS)
+    own.sql(f"CREATE TABLE packed (id INT AUTO_INCREMENT PRIMARY KEY, {columns})")
+    try:
+        own.sql(f"INSERT INTO packed (c0, c1, c2, c3) VALUES {rows}")
+        with connect(read_account(own.option_file())) as node:
+            node.execute("SET SESSION wsrep_sync_wait = 1")
+            sql = pack([(f"c{at}", sql) for at, sql in enumerate(TYPES)])
+            (found,) = node.texts(f"SELECT {sql} FROM packed ORDER BY id")
+    finally:
+        own.sql("DROP TABLE packed")
+    values = unpack(TYPES, [bits for (bits,) in found])
+    assert [each.data.dtype for each in values] == [np.float64, np.float32, np.int64, np.int64]
+    assert [tuple(None if each.null[at] else each.data[at] for each in values) for at in range(len(ROWS))] == ROWS
+
+
+def test_of_no_row_there_are_no_numbers() -> None:
+    assert [len(each.data) for each in unpack(TYPES, [])] == [0, 0, 0, 0]
 
 
 def test_the_sql_has_a_point_for_two_doubles_and_a_digit_for_each_number() -> None:
