@@ -13,7 +13,7 @@ from typing import Self
 from farm.errors import GaleraError
 from farm.galera import Account, Node, NoNodeError, connect, connect_besides
 from farm.load.pacing import PATIENCE, SLOW_SECONDS, Action, Others, Pace, Verdict, judge
-from farm.load.watch import ANSWER_SECONDS, Watcher
+from farm.load.watch import ANSWER_SECONDS, EAGER_INTERVAL, GENTLE_INTERVAL, Watcher, written
 
 QUORUM_SECONDS = 600.0
 """For so long a load that has begun waits for nodes, or for their quorum, to come back."""
@@ -24,7 +24,6 @@ _TOLD_SECONDS = 2.0
 """A wait that is longer is told."""
 _IMPATIENT_SECONDS = 1.0
 """What is waited for each chunk where a pause has lasted for too long."""
-_GTID = "SELECT WSREP_LAST_WRITTEN_GTID()"
 
 
 class Manners:
@@ -88,7 +87,7 @@ class Manners:
                 time.sleep(_IMPATIENT_SECONDS)
             else:
                 self.paused += time.monotonic() - begun
-                self._nodes, self._gtid = (node,), str(node.rows(_GTID)[0][0])
+                self._nodes, self._gtid = (node,), written(node)
                 return node
 
     def beside(self, node: Node) -> Node:
@@ -103,6 +102,8 @@ class Manners:
         Raises GaleraError where the nodes do not get back their quorum, NodeLostError where the node is lost.
         """
         gentle = self.gentle
+        for watcher in self._watchers:
+            watcher.interval = GENTLE_INTERVAL if gentle else EAGER_INTERVAL
         rest = self._pace.after(rows, seconds, self._applied(node, gentle), gentle)
         if rest > 0:
             self.rested += rest
@@ -111,7 +112,7 @@ class Manners:
 
     def _applied(self, node: Node, gentle: bool) -> float:
         """Seconds from the chunk's commit until every node had applied it, for as long as others write; else 0."""
-        gtid = str(node.rows(_GTID)[0][0])
+        gtid = written(node)
         if gtid == self._gtid:
             return 0.0
         with self._lock:

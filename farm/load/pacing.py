@@ -14,7 +14,7 @@ from enum import Enum
 FEWEST, MOST = 10, 5_000
 """Rows of a chunk."""
 GENTLE_SECONDS, EAGER_SECONDS = 0.006, 0.5
-REST = 24.0
+REST = 48.0
 """Beside other writers: seconds of rest for each second of a chunk."""
 SLOW_SECONDS = 0.2
 PATIENCE = 60.0

@@ -10,8 +10,8 @@ from farm.errors import GaleraError
 from farm.galera import Account, ConflictError, Node
 from farm.load.pacing import Sample
 
-INTERVAL = 0.2
-"""Seconds between two samples of a node."""
+EAGER_INTERVAL, GENTLE_INTERVAL = 0.2, 1.0
+"""Seconds between two samples of a node; beside other writers they too are felt, and chunks are rarer."""
 ANSWER_SECONDS = 3
 _AGAIN = 1.0
 _STATUS = (
@@ -19,6 +19,7 @@ _STATUS = (
     " 'wsrep_local_recv_queue', 'wsrep_flow_control_paused_ns', 'wsrep_flow_control_sent', 'wsrep_last_committed')"
 )
 _OPTIONS = "SHOW GLOBAL VARIABLES LIKE 'wsrep_provider_options'"
+_WRITTEN = "SELECT WSREP_LAST_WRITTEN_GTID()"
 _APPLIED = "SELECT WSREP_SYNC_WAIT_UPTO_GTID(%s, 1)"
 _LIMIT = 16
 """gcs.fc_limit where the node does not tell."""
@@ -28,6 +29,11 @@ def limit(options: str) -> int:
     """gcs.fc_limit of a node's wsrep_provider_options."""
     pairs = (option.partition("=") for option in options.split(";"))
     return next((int(value) for name, _, value in pairs if name.strip() == "gcs.fc_limit"), _LIMIT)
+
+
+def written(node: Node) -> str:
+    """The GTID of the last commit of a connection, which the server says in bytes."""
+    return bytes(node.rows(_WRITTEN)[0][0]).decode()
 
 
 class Watcher:
@@ -42,6 +48,7 @@ class Watcher:
         self.answered = time.monotonic()
         self.wrong = ""
         """Why it does not."""
+        self.interval = EAGER_INTERVAL
         self._account, self._seen = account, seen
         self._asked: SimpleQueue[tuple[str, SimpleQueue[float]]] = SimpleQueue()
         self._ended = Event()
@@ -75,7 +82,7 @@ class Watcher:
         while not self._ended.is_set():
             if time.monotonic() >= due:
                 self._sample(node, most)
-                due = self.answered + INTERVAL
+                due = self.answered + self.interval
             try:
                 gtid, answer = self._asked.get(timeout=max(due - time.monotonic(), 0.001))
             except Empty:

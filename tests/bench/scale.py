@@ -21,7 +21,7 @@ REPLICAS_READ = 2
 """Of three, at LOCAL_QUORUM."""
 GATE = 5 / 128_000
 """Seconds a row of the comparison before a load: docs/load.md."""
-GENTLE = 50
+GENTLE = 30
 """Rows a second of a load beside a pipeline of 200 commits a second: docs/load.md."""
 ORDINARY = "other columns changed"
 """The case of load.json that a nightly rebuild is most like."""

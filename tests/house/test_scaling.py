@@ -31,5 +31,5 @@ def test_figures_that_no_benchmark_keeps_are_those_of_the_page_on_loads() -> Non
     text = " ".join((ROOT / "docs" / "load.md").read_text().split())
     assert scale.GATE == 5 / 128_000
     assert "128,000 rows take 5 s" in text
-    assert scale.GENTLE == 50
-    assert "the gentle load makes some fifty rows a second" in text
+    assert scale.GENTLE == 30
+    assert "the gentle load makes some thirty rows a second" in text

@@ -23,7 +23,7 @@ from farm.galera import Node, read_account
 from farm.load.main import load
 from farm.load.sql import names
 
-pytestmark = [pytest.mark.lab, pytest.mark.faults, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.lab, pytest.mark.faults, pytest.mark.timeout(450)]
 ROWS, FILES = 1_000, 4
 TURNS = 3
 """The machine's disk has slow minutes, which strike one measurement of a turn and not the other: a turn is measured
